@@ -1,0 +1,170 @@
+# SPDX-FileCopyrightText: 2026 The winguest.shutdown contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection winguest.shutdown: it may change at any time.
+
+"""The ladder's acts as libvirt calls. Each runs in a lane, may block there, and tells what came of it."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+
+from ansible_collections.winguest.shutdown.plugins.module_utils import _record
+from ansible_collections.winguest.shutdown.plugins.module_utils._hypervisor import failed
+from ansible_collections.winguest.shutdown.plugins.module_utils._ladder import Act, Done
+from ansible_collections.winguest.shutdown.plugins.module_utils._lanes import within
+
+try:
+    import libvirt
+except ImportError:
+    pass  # the module has told the user by now
+
+FREEZE_LIMIT = 10.0
+"""Seconds: a Windows guest holds its writes about that long, so a later answer is worth nothing."""
+
+DELIVERED_AFTER = 30.0
+"""Seconds: before 11.2 libvirt has one error for an agent that never answered (told after 5 s by default) and for one
+that took the shutdown and did not answer (told after 60 s), so the time tells them apart."""
+
+LANES: dict[str, str] = {
+    "press": "act",
+    "wake": "act",
+    "resume": "act",
+    "thaw": "agent",
+    "agent": "agent",
+    "save": "final",
+    "abort_save": "act",
+    "evidence": "final",
+    "destroy": "final",
+    "destroy_plain": "final",
+}
+
+
+def simple(act: Act, domain: t.Any) -> Done:
+    """The acts that are one call without arguments."""
+    if act == "press":
+        domain.shutdownFlags(libvirt.VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN)
+    elif act == "wake":
+        domain.pMWakeup(0)
+    elif act == "resume":
+        domain.resume()
+    elif act == "thaw":
+        return Done("thaw", "ok", f"{domain.fsThaw()} file systems")
+    elif act == "save":
+        domain.managedSave(0)
+    elif act == "abort_save":
+        domain.abortJob()
+    else:
+        raise ValueError(act)
+    return Done(act, "ok")
+
+
+def ask_agent(domain: t.Any) -> Done:
+    """Ask the guest agent to shut down; tells a request that never arrived from one that was not answered."""
+    began = time.monotonic()
+    try:
+        domain.shutdownFlags(libvirt.VIR_DOMAIN_SHUTDOWN_GUEST_AGENT)
+    except libvirt.libvirtError as error:
+        code = error.get_error_code()
+        if code == getattr(libvirt, "VIR_ERR_AGENT_COMMAND_TIMEOUT", None):
+            return Done("agent", "no_reply", str(error))
+        if code == libvirt.VIR_ERR_AGENT_UNRESPONSIVE:
+            arrived = time.monotonic() - began >= DELIVERED_AFTER
+            return Done("agent", "no_reply" if arrived else "not_delivered", str(error))
+        return failed("agent", error)
+    return Done("agent", "ok")
+
+
+def destroy(domain: t.Any, domain_id: t.Optional[int], agent: bool, stopped: t.Callable[[], bool]) -> Done:
+    """Freeze where the agent answers, then end QEMU gently; what was frozen is thawed when QEMU stays.
+
+    stopped is asked last of all, so that a run that was cancelled meanwhile forces nothing.
+    """
+    frozen = _freeze(domain) if agent else "no agent to freeze with"
+    done = _end_gently(domain, domain_id, stopped)
+    if done.result != "ok" and agent:
+        _thaw(domain)
+    return Done("destroy", done.result, f"{done.detail} ({frozen})".strip())
+
+
+def _end_gently(domain: t.Any, domain_id: t.Optional[int], stopped: t.Callable[[], bool]) -> Done:
+    forbidden = _forbidden(domain, domain_id, stopped)
+    if forbidden:
+        return Done("destroy", "failed", forbidden)
+    try:
+        domain.destroyFlags(libvirt.VIR_DOMAIN_DESTROY_GRACEFUL)
+    except libvirt.libvirtError as error:
+        if error.get_error_code() in (libvirt.VIR_ERR_OPERATION_FAILED, libvirt.VIR_ERR_SYSTEM_ERROR):
+            return Done("destroy", "busy", str(error))
+        return _off_already("destroy", error)
+    return Done("destroy", "ok")
+
+
+def _forbidden(domain: t.Any, domain_id: t.Optional[int], stopped: t.Callable[[], bool]) -> str:
+    """Why the domain must not be destroyed after all, asked at the last moment."""
+    current = domain.connect().lookupByUUIDString(domain.UUIDString()).ID()
+    if current not in (domain_id, -1):
+        return "the domain was started anew meanwhile"
+    return "the run was told to stop" if stopped() else ""
+
+
+def destroy_plain(domain: t.Any, domain_id: t.Optional[int], stopped: t.Callable[[], bool]) -> Done:
+    """End QEMU, by SIGKILL in the end."""
+    forbidden = _forbidden(domain, domain_id, stopped)
+    if forbidden:
+        return Done("destroy_plain", "failed", forbidden)
+    try:
+        domain.destroyFlags(libvirt.VIR_DOMAIN_DESTROY_DEFAULT)
+    except libvirt.libvirtError as error:
+        return _off_already("destroy_plain", error)
+    return Done("destroy_plain", "ok")
+
+
+def _off_already(act: Act, error: t.Any) -> Done:
+    if error.get_error_code() in (libvirt.VIR_ERR_OPERATION_INVALID, libvirt.VIR_ERR_NO_DOMAIN):
+        return Done(act, "ok", str(error))
+    return failed(act, error)
+
+
+def _freeze(domain: t.Any) -> str:
+    try:
+        return f"{within(FREEZE_LIMIT, domain.fsFreeze)} file systems frozen"
+    except Exception as error:  # a freeze is a kindness on the way; its failure is told, not raised
+        return f"not frozen: {error}"
+
+
+def _thaw(domain: t.Any) -> None:
+    try:
+        within(FREEZE_LIMIT, domain.fsThaw)
+    except Exception:  # the agent is gone, and its freeze with it
+        return
+
+
+def read_record(domain: t.Any) -> _record.Record:
+    """The record in the domain's metadata. Raises RecordError when something else is in its place."""
+    try:
+        text = domain.metadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, _record.NAMESPACE, 0)
+    except libvirt.libvirtError as error:
+        if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN_METADATA:
+            return _record.Record()
+        raise _record.RecordError(f"the metadata cannot be read: {error}") from error
+    return _record.from_xml(text)
+
+
+def write_record(domain: t.Any, record: _record.Record) -> None:
+    """Put the record into the domain's definition, and into the running domain where there is one."""
+    flags = libvirt.VIR_DOMAIN_AFFECT_CONFIG if domain.isPersistent() else 0
+    if domain.isActive():
+        flags |= libvirt.VIR_DOMAIN_AFFECT_LIVE
+    text = _record.to_xml(record)
+    domain.setMetadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, text, _record.KEY, _record.NAMESPACE, flags)
+
+
+def try_to_record(act: Act, domain: t.Any, record: _record.Record) -> Done:
+    """Write the record; a failure is told as a Done of the act it belongs to."""
+    try:
+        write_record(domain, record)
+    except libvirt.libvirtError as error:
+        return failed(act, error)
+    return Done(act, "ok")

@@ -1,0 +1,682 @@
+# SPDX-FileCopyrightText: 2026 The winguest.shutdown contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection winguest.shutdown: it may change at any time.
+
+"""The ladder: what to do next about one domain, decided from what has been seen and the clock.
+
+Pure: no libvirt, no sleep, no threads. observe() folds one happening into what has been seen; decide() answers with the
+next step. Times are seconds of any clock that never goes backwards. Whoever drives the ladder tells it what it issued
+(Asked) and what came of it (Done).
+
+The clocks start with the first request:
+
+* accept_timeout: how long a method may stay without a sign of life before the next one is tried, round and round;
+* timeout: the finish clock. From then on the guest lives only as long as it makes progress;
+* max_timeout: the hard end, whatever the guest is doing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.winguest.shutdown.plugins.module_utils._policy import Policy
+
+Act = t.Literal[
+    "sample",
+    "wake",
+    "resume",
+    "thaw",
+    "press",
+    "agent",
+    "save",
+    "abort_save",
+    "evidence",
+    "destroy",
+    "destroy_plain",
+]
+Outcome = t.Literal[
+    "already_off",
+    "graceful",
+    "saved",
+    "forced",
+    "left_running",
+    "refused",
+    "vanished",
+    "restarted",
+    "cancelled",
+    "error",
+]
+
+POWERED_OFF = "the guest powered off"
+AGENT_STOPPED = "the guest agent stopped"
+"""Signs by which a request shows that it was accepted."""
+
+DOUBLE_PRESS_GAP = 0.5
+"""Seconds between the two presses of a double press: the gap that wakes a Windows display and then reaches the button."""
+
+SAMPLE_LIMIT = 10.0
+"""Seconds after which an unanswered sample is asked for again."""
+
+FRESH = 2.0
+"""Seconds for which a sample is fresh enough to act finally on."""
+
+LIMITS: dict[str, float] = {
+    "wake": 15.0,
+    "resume": 10.0,
+    "thaw": 10.0,
+    "press": 5.0,
+    "abort_save": 15.0,
+    "evidence": 30.0,
+    "destroy": 60.0,
+    "destroy_plain": 90.0,
+}
+"""Seconds that an act may take before the ladder goes on without its answer."""
+
+FINAL_ACTS: tuple[Act, ...] = ("save", "abort_save", "destroy", "destroy_plain")
+
+SETTLE = 15.0
+"""Seconds that libvirt has, after a final action succeeded, to show the domain off."""
+
+
+# ---- what can be seen -------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True)
+class StateSeen:
+    """The domain's state in libvirt's words, from an event or from a sample: both say the same, so either may be lost.
+
+    domain_id and write_bytes come with a sample only; domain_id is None while the domain is off.
+    """
+
+    state: str
+    reason: str = "unknown"
+    sampled: bool = False
+    domain_id: t.Optional[int] = None
+    write_bytes: t.Optional[int] = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Changed:
+    """An event that says only that something about the domain changed: worth a sample at once."""
+
+
+@dataclasses.dataclass(frozen=True)
+class AgentChannel:
+    """The guest agent's channel was opened or closed by the guest."""
+
+    connected: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Rebooted:
+    """The guest reset itself inside the running domain."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """The driver issued this act."""
+
+    act: Act
+
+
+@dataclasses.dataclass(frozen=True)
+class Done:
+    """What came of an act.
+
+    result: ok; failed; denied (this connection may not do it, ever); not_delivered (an agent that never got the
+    request); no_reply (an agent that got it and said nothing); busy (a gentle destroy that could not end QEMU, where
+    the plain one is called for).
+    """
+
+    act: Act
+    result: t.Literal["ok", "failed", "denied", "not_delivered", "no_reply", "busy"]
+    detail: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class ConnectionLost:
+    """The connection to libvirt is gone."""
+
+    detail: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class ConnectionBack:
+    """The connection to libvirt is there again; whatever happened in between was missed."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Cancelled:
+    """The run was told to stop."""
+
+    detail: str = ""
+
+
+Event = t.Union[StateSeen, Changed, AgentChannel, Rebooted, Asked, Done, ConnectionLost, ConnectionBack, Cancelled]
+
+
+@dataclasses.dataclass(frozen=True)
+class Seen:
+    """All that has been seen of one domain in this run."""
+
+    started_at: float
+    domain_id: t.Optional[int] = None
+    state: str = "unknown"
+    reason: str = "unknown"
+    killed_by_host: bool = False
+    rebooted: bool = False
+    replaced: bool = False
+
+    agent: t.Optional[bool] = None
+    thawed: bool = False
+    wake_asked_at: t.Optional[float] = None
+    resume_asked_at: t.Optional[float] = None
+
+    sample_asked_at: t.Optional[float] = None
+    unanswered_since: t.Optional[float] = None
+    sampled_at: t.Optional[float] = None
+    first_count: t.Optional[tuple[float, int]] = None
+    last_count: t.Optional[tuple[float, int]] = None
+    baseline: t.Optional[float] = None
+    progress_at: t.Optional[float] = None
+
+    requested_at: t.Optional[float] = None
+    method: t.Optional[str] = None
+    method_since: float = 0.0
+    method_failed: bool = False
+    agent_asked_at: t.Optional[float] = None
+    agent_pending: bool = False
+    presses: int = 0
+    pressed_at: t.Optional[float] = None
+    accepted_at: t.Optional[float] = None
+    accepted_by: str = ""
+
+    busy: t.Optional[Act] = None
+    busy_since: float = 0.0
+    evidence_at: t.Optional[float] = None
+    final_act: t.Optional[Act] = None
+    final_result: str = ""
+    final_at: float = 0.0
+    failure: str = ""
+    denied: str = ""
+
+    lost_at: t.Optional[float] = None
+    lost_detail: str = ""
+    cancelled: str = ""
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the guest has shown that it started to shut down."""
+        return self.accepted_at is not None
+
+    @property
+    def start(self) -> float:
+        """When the clocks started: at the first request, or, until there is one, when the run took the domain up."""
+        return self.started_at if self.requested_at is None else self.requested_at
+
+
+# ---- what to do next --------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True)
+class Wait:
+    """Nothing to do before this time, unless something is seen."""
+
+    until: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Do:
+    """Issue this act now."""
+
+    act: Act
+    why: str
+
+
+@dataclasses.dataclass(frozen=True)
+class End:
+    """The domain is done with."""
+
+    outcome: Outcome
+    why: str
+
+
+Step = t.Union[Wait, Do, End]
+
+
+# ---- observe ----------------------------------------------------------------------------------------------------
+
+
+def observe(policy: Policy, seen: Seen, event: Event, at: float) -> tuple[Seen, str]:
+    """Fold one happening into what has been seen; the text is a line for the timeline, empty when nothing changed."""
+    if isinstance(event, StateSeen):
+        return _observe_state(policy, seen, event, at)
+    if isinstance(event, Changed):
+        return dataclasses.replace(seen, sampled_at=None), ""
+    if isinstance(event, AgentChannel):
+        return _observe_agent(seen, event, at)
+    if isinstance(event, Rebooted):
+        return dataclasses.replace(seen, rebooted=True), "the guest reset itself"
+    if isinstance(event, Asked):
+        return _observe_asked(seen, event.act, at), ""
+    if isinstance(event, Done):
+        return _observe_done(seen, event, at)
+    if isinstance(event, ConnectionLost):
+        if seen.lost_at is not None:
+            return seen, ""
+        lost = dataclasses.replace(seen, lost_at=at, lost_detail=event.detail, busy=None, agent_pending=False)
+        return lost, f"connection to libvirt lost: {event.detail}"
+    if isinstance(event, ConnectionBack):
+        back = dataclasses.replace(seen, lost_at=None, sampled_at=None, sample_asked_at=None, unanswered_since=None)
+        return back, "connection to libvirt is back"
+    return dataclasses.replace(seen, cancelled=event.detail or "cancelled"), f"cancelled: {event.detail}"
+
+
+def _observe_state(policy: Policy, seen: Seen, event: StateSeen, at: float) -> tuple[Seen, str]:
+    notes = []
+    reason = seen.reason if event.state == seen.state == "in_shutdown" else event.reason
+    if event.state != seen.state or (reason != seen.reason and event.state != "running"):
+        notes.append(f"state: {event.state} ({reason})")
+    seen = dataclasses.replace(seen, state=event.state, reason=reason)
+    if event.state == "in_shutdown":
+        if event.reason == "host":
+            seen = dataclasses.replace(seen, killed_by_host=True)
+        elif seen.final_act is None:
+            seen, note = _accept(seen, at, POWERED_OFF)
+            notes.append(note)
+    if event.sampled:
+        seen = dataclasses.replace(seen, sampled_at=at, sample_asked_at=None, unanswered_since=None)
+        if event.domain_id is not None:
+            if seen.domain_id is None:
+                seen = dataclasses.replace(seen, domain_id=event.domain_id)
+            elif seen.domain_id != event.domain_id:
+                return dataclasses.replace(seen, replaced=True), "the domain was started anew by someone else"
+        if event.write_bytes is not None:
+            seen, note = _observe_writes(policy, seen, event.write_bytes, at)
+            notes.append(note)
+    return seen, "; ".join(filter(None, notes))
+
+
+def _observe_writes(policy: Policy, seen: Seen, count: int, at: float) -> tuple[Seen, str]:
+    previous = seen.last_count
+    if previous is None or count < previous[1]:
+        return dataclasses.replace(seen, first_count=(at, count), last_count=(at, count)), ""
+    elapsed = at - previous[0]
+    if elapsed < 0.5:  # too short a time to tell a rate from
+        return seen, ""
+    seen = dataclasses.replace(seen, last_count=(at, count))
+    if seen.requested_at is None:
+        first_at, first = seen.first_count or previous
+        return dataclasses.replace(seen, baseline=(count - first) / (at - first_at)), ""
+    rate = (count - previous[1]) / elapsed
+    if rate < progress_rate(policy, seen):
+        return seen, ""
+    fresh_start = seen.progress_at is None or at - seen.progress_at > policy.stall_timeout
+    seen = dataclasses.replace(seen, progress_at=at)
+    text = f"progress: writes {rate / 1024:.0f} KiB/s over a baseline of {(seen.baseline or 0) / 1024:.0f} KiB/s"
+    seen, note = _accept(seen, at, text)
+    return seen, note or (text if fresh_start else "")
+
+
+def _observe_agent(seen: Seen, event: AgentChannel, at: float) -> tuple[Seen, str]:
+    if seen.agent == event.connected:
+        return seen, ""
+    before = seen.agent
+    seen = dataclasses.replace(seen, agent=event.connected)
+    if event.connected:
+        if seen.accepted_by == AGENT_STOPPED:
+            # An agent that comes back was only restarted: the guest has not begun to shut down after all.
+            seen = dataclasses.replace(seen, accepted_at=None, accepted_by="", method_since=at)
+            return seen, "the guest agent came back: not taken as accepted any longer"
+        return seen, "the guest agent connected"
+    if before and seen.requested_at is not None:
+        return _accept(seen, at, AGENT_STOPPED)
+    return seen, "the guest agent disconnected"
+
+
+def _observe_asked(seen: Seen, act: Act, at: float) -> Seen:
+    if act == "sample":
+        since = at if seen.unanswered_since is None else seen.unanswered_since
+        return dataclasses.replace(seen, sample_asked_at=at, unanswered_since=since)
+    if act in ("press", "agent"):
+        method = "acpi" if act == "press" else "agent"
+        seen = dataclasses.replace(seen, requested_at=at if seen.requested_at is None else seen.requested_at)
+        if method != seen.method or act == "agent":
+            seen = dataclasses.replace(seen, method=method, method_since=at, method_failed=False)
+        if act == "agent":  # may block for a minute, and nothing needs to wait for it
+            return dataclasses.replace(seen, agent_pending=True, agent_asked_at=at)
+        seen = dataclasses.replace(seen, presses=seen.presses + 1, pressed_at=at)
+    elif act == "wake":
+        seen = dataclasses.replace(seen, wake_asked_at=at)
+    elif act == "resume":
+        seen = dataclasses.replace(seen, resume_asked_at=at)
+    elif act == "thaw":
+        seen = dataclasses.replace(seen, thawed=True)
+    elif act in FINAL_ACTS:
+        seen = dataclasses.replace(seen, final_act=act, final_result="", final_at=at)
+    return dataclasses.replace(seen, busy=act, busy_since=at)
+
+
+def _observe_done(seen: Seen, event: Done, at: float) -> tuple[Seen, str]:
+    if seen.busy == event.act:
+        seen = dataclasses.replace(seen, busy=None)
+    note = f"{event.act}: {event.result}" + (f": {event.detail}" if event.detail else "")
+    if event.result == "denied":
+        return dataclasses.replace(seen, denied=event.detail), note
+    if event.act == "evidence":
+        return dataclasses.replace(seen, evidence_at=at), note
+    if event.act in FINAL_ACTS and event.act == seen.final_act:
+        failure = "" if event.result == "ok" else event.detail or "no reason given"
+        return dataclasses.replace(seen, final_result=event.result, final_at=at, failure=failure or seen.failure), note
+    if event.act == "agent":
+        return _observe_agent_answer(dataclasses.replace(seen, agent_pending=False), event, note, at)
+    expected = event.result == "ok" and event.act == "press" and not event.detail
+    return seen, "" if expected else note
+
+
+def _observe_agent_answer(seen: Seen, event: Done, note: str, at: float) -> tuple[Seen, str]:
+    if event.result == "ok":
+        seen, accepted = _accept(seen, at, "the guest agent's call succeeded")
+        return seen, accepted or note
+    if event.result in ("failed", "not_delivered") and seen.method == "agent":
+        return dataclasses.replace(seen, method_failed=True), note
+    return seen, note
+
+
+def _accept(seen: Seen, at: float, by: str) -> tuple[Seen, str]:
+    if seen.accepted or seen.requested_at is None:
+        return seen, ""
+    return dataclasses.replace(seen, accepted_at=at, accepted_by=by), f"accepted: {by}"
+
+
+# ---- decide -----------------------------------------------------------------------------------------------------
+
+
+def decide(policy: Policy, seen: Seen, now: float) -> Step:
+    """The next step for this domain at this time."""
+    if seen.cancelled:
+        return End("cancelled", seen.cancelled)
+    end = _ended(seen)
+    if end is not None:
+        return end
+    if seen.denied:
+        return End("error", f"libvirt does not allow it on this connection: {seen.denied}")
+    if seen.lost_at is not None:
+        give_up = seen.lost_at + policy.reconnect_timeout
+        if now < give_up:
+            return Wait(give_up)
+        return End("error", _unreachable(policy, seen.lost_detail))
+    sampling = _sample_due(policy, seen, now)
+    if sampling is not None:
+        return sampling
+    busy_until = _busy_until(policy, seen)
+    if now < busy_until:
+        return _wait(policy, seen, now, busy_until)
+    if final_action_due(policy, seen, now):
+        return _final(policy, seen, now)
+    return _prepare(policy, seen, now) or _request(policy, seen, now) or _wait(policy, seen, now)
+
+
+def progress_rate(policy: Policy, seen: Seen) -> float:
+    """Bytes written a second from which on a guest counts as working: well above what it wrote when idle."""
+    return max(policy.progress_min_rate, 2.0 * (seen.baseline or 0.0))
+
+
+def final_action_due(policy: Policy, seen: Seen, now: float) -> bool:
+    """Whether the clocks have run out: the finish clock without progress, or the hard end."""
+    return now >= _clocks_end(policy, seen)
+
+
+def _clocks_end(policy: Policy, seen: Seen) -> float:
+    """When the clocks run out, or ran out, going by what has been seen so far."""
+    hard_end = seen.start + policy.max_timeout
+    if _powered_off(seen):
+        return hard_end
+    stalled = seen.start if seen.progress_at is None else seen.progress_at + policy.stall_timeout
+    return min(hard_end, max(seen.start + policy.timeout, stalled))
+
+
+def _powered_off(seen: Seen) -> bool:
+    """Whether the guest has powered off and only QEMU is still there, flushing or held by a backup."""
+    return seen.state == "in_shutdown" or (seen.state, seen.reason) == ("paused", "shutting_down")
+
+
+def current_method(policy: Policy, seen: Seen, now: float) -> t.Optional[str]:
+    """The method whose turn it is: each in turn until accepted; after that only those that come later on the list."""
+    usable = [m for m in policy.methods if m != "agent" or _agent_usable(seen)]
+    if seen.method in usable and not seen.method_failed and not _silent(policy, seen, now):
+        return seen.method
+    if seen.method is not None:
+        position = policy.methods.index(seen.method)
+        later = [m for m in policy.methods[position + 1 :] if m in usable]
+        if later:
+            return later[0]
+        if seen.accepted and not policy.press_after_acceptance:
+            return None
+    return usable[0] if usable else None
+
+
+def _agent_usable(seen: Seen) -> bool:
+    return seen.agent is not False and not (seen.agent_pending and seen.method != "agent")
+
+
+def _silent(policy: Policy, seen: Seen, now: float) -> bool:
+    """Whether the method in use has had its time to bring a sign of life."""
+    return now - _last_life(seen) >= policy.accept_timeout
+
+
+def _last_life(seen: Seen) -> float:
+    return max(seen.method_since, seen.accepted_at or 0.0, seen.progress_at or 0.0)
+
+
+def _ended(seen: Seen) -> t.Optional[End]:
+    if seen.replaced:
+        return End("restarted", "the domain was stopped and started anew by someone else while it was being shut down")
+    if seen.rebooted and seen.requested_at is not None and seen.state not in ("shutoff", "gone"):
+        return End("restarted", "the guest restarted instead of powering off: look at what asked Windows to restart")
+    if seen.state == "gone":
+        if seen.accepted_by == POWERED_OFF:
+            return End("graceful", "the guest powered off and its transient domain is gone")
+        return End("vanished", "the domain is no longer known here: migrated, undefined, or transient and ended")
+    if seen.state != "shutoff":
+        return None
+    return _how_it_went_off(seen)
+
+
+def _how_it_went_off(seen: Seen) -> End:
+    if seen.reason == "saved":
+        by = "" if seen.final_act in ("save", "abort_save") else " by someone else"
+        return End("saved", f"managed save{by}: the next start resumes the guest where it was")
+    if seen.reason == "migrated":
+        return End("vanished", "the guest was migrated to another hypervisor")
+    if seen.reason == "destroyed":
+        if seen.final_act in ("destroy", "destroy_plain"):
+            return End("forced", "powered off by force: the clocks had run out and on_timeout=force allowed it")
+        return End("error", "someone else powered the guest off by force (virDomainDestroy); this run did not")
+    if seen.reason in ("crashed", "failed", "daemon"):
+        return End("error", f"QEMU ended without the guest having powered off (shutoff, {seen.reason})")
+    if seen.killed_by_host:
+        return End("error", "QEMU was terminated by the host, not by the guest (SHUTDOWN event with detail HOST)")
+    if seen.requested_at is None:
+        return End("already_off", "the guest went off before anything was asked of it")
+    return End("graceful", "the guest shut down and powered off")
+
+
+def _unreachable(policy: Policy, detail: str) -> str:
+    return (
+        f"libvirt stayed away for {policy.reconnect_timeout:g} s ({detail}): what became of the guest is not known, "
+        "nothing was forced, and a request that was made may still be obeyed; start libvirt and run again"
+    )
+
+
+def _sample_due(policy: Policy, seen: Seen, now: float) -> t.Optional[Step]:
+    """Ask for a sample, or end when libvirt has not answered one for as long as a lost connection may last."""
+    if seen.unanswered_since is not None and now - seen.unanswered_since >= policy.reconnect_timeout:
+        return End("error", _unreachable(policy, "no answer"))
+    if not _wants_sample(policy, seen, now):
+        return None
+    if seen.sample_asked_at is None or now - seen.sample_asked_at >= SAMPLE_LIMIT:
+        return Do("sample", "state and block writes")
+    return _wait(policy, seen, now, seen.sample_asked_at + SAMPLE_LIMIT)
+
+
+def _wants_sample(policy: Policy, seen: Seen, now: float) -> bool:
+    if seen.sampled_at is None:
+        return True
+    age = now - seen.sampled_at
+    if _measuring(policy, seen):
+        assert seen.first_count is not None
+        return now - seen.first_count[0] >= policy.baseline_time and age >= min(FRESH, policy.baseline_time)
+    clocks_end = _clocks_end(policy, seen)
+    if now >= clocks_end and not _finishing(seen):
+        return age >= FRESH or seen.sampled_at < clocks_end
+    return age >= policy.poll_interval
+
+
+def _measuring(policy: Policy, seen: Seen) -> bool:
+    """Whether the idle writes are still being measured, before the first request."""
+    if seen.requested_at is not None or seen.first_count is None or not policy.methods or policy.baseline_time <= 0:
+        return False
+    return seen.baseline is None or (seen.last_count or seen.first_count)[0] - seen.first_count[0] < policy.baseline_time
+
+
+def _busy_until(policy: Policy, seen: Seen) -> float:
+    if seen.busy is None:
+        return 0.0
+    return seen.busy_since + (policy.save_timeout if seen.busy == "save" else LIMITS[seen.busy])
+
+
+def _finishing(seen: Seen) -> bool:
+    return seen.busy in FINAL_ACTS
+
+
+def _prepare(policy: Policy, seen: Seen, now: float) -> t.Optional[Step]:
+    """Bring the guest to where it can hear a request: awake, running, thawed, its idle writes measured."""
+    if seen.state == "pmsuspended" and policy.wake:
+        if seen.wake_asked_at is None or now - seen.wake_asked_at >= LIMITS["wake"]:
+            return Do("wake", "the guest sleeps (S3) and a sleeping guest refuses every request")
+    if seen.state == "paused" and policy.resume and seen.reason in ("user", "unknown"):
+        if seen.resume_asked_at is None or now - seen.resume_asked_at >= LIMITS["resume"]:
+            return Do("resume", "the domain is paused and a paused domain refuses every request")
+    if seen.state != "running" or seen.requested_at is not None or not policy.methods:
+        return None
+    if policy.thaw and seen.agent and not seen.thawed:
+        return Do("thaw", "a guest whose file systems are frozen cannot shut down")
+    return _wait(policy, seen, now) if _measuring(policy, seen) else None
+
+
+def _request(policy: Policy, seen: Seen, now: float) -> t.Optional[Step]:
+    if seen.state != "running":
+        return None
+    method = current_method(policy, seen, now)
+    asked = seen.method == "agent" and not seen.method_failed and not _silent(policy, seen, now)
+    if method == "agent" and not (asked or seen.agent_pending) and now >= _next_call(policy, seen):
+        return Do("agent", _why(seen, "agent", "ask the guest agent: it can't be vetoed, and applications are not asked"))
+    if method == "acpi" and (policy.press_after_acceptance or not seen.accepted) and now >= _next_press(policy, seen):
+        return Do("press", _why(seen, "acpi", "press the ACPI power button"))
+    return None
+
+
+def _why(seen: Seen, method: str, what: str) -> str:
+    if seen.method is None:
+        return what
+    if seen.method == method:
+        return f"{what} again: not accepted so far"
+    return f"{what}: {seen.method} {'could not be delivered' if seen.method_failed else 'brought no sign of life'}"
+
+
+def _next_press(policy: Policy, seen: Seen) -> float:
+    if seen.pressed_at is None:
+        return 0.0
+    second_of_pair = policy.double_press and seen.presses % 2 == 1
+    return seen.pressed_at + (DOUBLE_PRESS_GAP if second_of_pair else policy.press_interval)
+
+
+def _next_call(policy: Policy, seen: Seen) -> float:
+    return 0.0 if seen.agent_asked_at is None else seen.agent_asked_at + policy.press_interval
+
+
+def _final(policy: Policy, seen: Seen, now: float) -> Step:
+    """The final action that was allowed, for a guest whose clocks have run out."""
+    clock = "hard end" if now >= seen.start + policy.max_timeout else "finish clock"
+    seconds = policy.max_timeout if clock == "hard end" else policy.timeout
+    why = f"{clock} of {seconds:g} s has run out, {_last_sign(seen, now)}"
+    if policy.on_timeout == "leave":
+        return End("left_running", f"{why}; on_timeout=leave, so it is left running with its request outstanding")
+    untouchable = _untouchable(seen)
+    if untouchable:
+        return End("left_running", f"{why}; {untouchable}")
+    act: Act = "save" if policy.on_timeout == "save" else "destroy"
+    if seen.final_act is not None:
+        return _after_final(policy, seen, now)
+    stale = seen.evidence_at is None or seen.evidence_at < _clocks_end(policy, seen)
+    if act == "destroy" and stale and seen.busy != "evidence":
+        return Do("evidence", f"{why}; on_timeout=force: evidence first")
+    return Do(act, f"{why}; on_timeout={policy.on_timeout}")
+
+
+def _after_final(policy: Policy, seen: Seen, now: float) -> Step:
+    """Go on from a final action that was issued and has been answered, or has had its time."""
+    act, result, answered = seen.final_act, seen.final_result, seen.busy != seen.final_act
+    if answered and result == "ok" and act != "abort_save":
+        if now < seen.final_at + SETTLE:
+            return _look_again(seen, now)
+        return End("error", f"{act} succeeded, but libvirt still shows the domain {seen.state}")
+    if act == "destroy" and (not answered or result == "busy"):
+        return Do("destroy_plain", f"the gentle destroy could not end QEMU: {seen.failure or 'no answer'}")
+    if act == "save" and not answered:
+        return Do("abort_save", f"the managed save took longer than save_timeout={policy.save_timeout:g} s")
+    if act == "abort_save":
+        return End("error", f"the managed save took longer than save_timeout={policy.save_timeout:g} s; nothing was forced")
+    failure = seen.failure or "no answer"
+    if act == "save":
+        return End("error", f"the managed save failed: {failure}; the guest was not forced")
+    return End("error", f"the forced stop did not end QEMU: {failure}")
+
+
+def _look_again(seen: Seen, now: float) -> Step:
+    """Sample now, but no more than twice a second."""
+    if seen.sample_asked_at is not None:
+        return Wait(seen.sample_asked_at + SAMPLE_LIMIT)
+    if seen.sampled_at is not None and now - seen.sampled_at < 0.5:
+        return Wait(seen.sampled_at + 0.5)
+    return Do("sample", "look for the end")
+
+
+def _untouchable(seen: Seen) -> str:
+    """Why even an allowed final action would do harm now."""
+    if (seen.state, seen.reason) == ("paused", "ioerror"):
+        return "a storage error paused it, and stopping it now loses its writes: mend the storage and resume it"
+    if (seen.state, seen.reason) == ("paused", "shutting_down"):
+        return "the guest has powered off and a backup still holds its domain: it ends with the backup"
+    if seen.state == "paused" and seen.reason in ("migration", "save", "dump", "snapshot"):
+        return f"libvirt has paused it for a {seen.reason} that is still under way"
+    return ""
+
+
+def _last_sign(seen: Seen, now: float) -> str:
+    if not seen.accepted:
+        return "and the guest never accepted" if seen.requested_at is not None else "and the guest could not be asked"
+    if seen.progress_at is None:
+        return f"accepted ({seen.accepted_by}) but without progress"
+    return f"accepted, last progress {now - seen.progress_at:.0f} s ago"
+
+
+def _wait(policy: Policy, seen: Seen, now: float, *also: float) -> Wait:
+    """Wait for the next moment at which the clock alone could change the decision."""
+    moments = list(also)
+    moments += [seen.start + policy.timeout, seen.start + policy.max_timeout]
+    if seen.sampled_at is not None:
+        moments.append(seen.sampled_at + policy.poll_interval)
+    if seen.progress_at is not None:
+        moments.append(seen.progress_at + policy.stall_timeout)
+    if _measuring(policy, seen) and seen.first_count is not None:
+        moments.append(seen.first_count[0] + policy.baseline_time)
+    if seen.state == "pmsuspended" and seen.wake_asked_at is not None:
+        moments.append(seen.wake_asked_at + LIMITS["wake"])
+    if seen.method is not None:
+        moments.append(_last_life(seen) + policy.accept_timeout)
+        moments += [_next_press(policy, seen), _next_call(policy, seen)]
+    return Wait(min((m for m in moments if m > now), default=now + policy.poll_interval))

@@ -1,0 +1,158 @@
+# SPDX-FileCopyrightText: 2026 The winguest.shutdown contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection winguest.shutdown: it may change at any time.
+
+"""Before anything is asked of a domain: what its definition and state say about a soft shutdown. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+import xml.etree.ElementTree as ET
+
+from ansible_collections.winguest.shutdown.plugins.module_utils._policy import Policy
+from ansible_collections.winguest.shutdown.plugins.module_utils._record import Record
+
+AGENT_CHANNEL = "org.qemu.guest_agent.0"
+
+
+@dataclasses.dataclass(frozen=True)
+class Definition:
+    """What a domain's live XML says that matters here. agent_connected is None where libvirt does not know."""
+
+    acpi: bool
+    on_poweroff: str
+    agent_channel: bool
+    agent_connected: t.Optional[bool]
+    display: bool
+    block_jobs: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Facts:
+    """One domain as it was found. job is libvirt's name of the job under way, empty when there is none."""
+
+    name: str
+    uuid: str
+    state: str
+    reason: str
+    persistent: bool
+    definition: Definition
+    domain_id: t.Optional[int] = None
+    job: str = ""
+    record: Record = dataclasses.field(default_factory=Record)
+    record_error: str = ""
+
+    @property
+    def off(self) -> bool:
+        """Whether there is no running guest. State in_shutdown is not off: QEMU may still be writing."""
+        return self.state == "shutoff"
+
+
+@dataclasses.dataclass(frozen=True)
+class Trap:
+    """Something that makes a soft shutdown impossible or dangerous, and what to do about it."""
+
+    id: str
+    what: str
+    cure: str
+
+
+WAIVABLE = ("domain_on_poweroff", "domain_job", "domain_block_job")
+"""Traps that a user may waive. The others describe a state in which no request can reach the guest."""
+
+
+def read_definition(xml: str) -> Definition:
+    """The relevant parts of a domain's live XML, as libvirt gives it."""
+    root = ET.fromstring(xml)
+    channel = root.find(f"./devices/channel/target[@name='{AGENT_CHANNEL}']")
+    state = None if channel is None else channel.get("state")
+    return Definition(
+        acpi=root.find("./features/acpi") is not None,
+        on_poweroff=root.findtext("./on_poweroff", default="destroy"),
+        agent_channel=channel is not None,
+        agent_connected=None if state is None else state == "connected",
+        display=root.find("./devices/video/model") is not None,
+        block_jobs=tuple(
+            disk.find("target").get("dev", "?")  # type: ignore[union-attr]
+            for disk in root.findall("./devices/disk")
+            if disk.find("mirror") is not None and disk.find("target") is not None
+        ),
+    )
+
+
+def fit(policy: Policy, facts: Facts) -> Policy:
+    """The policy without the methods that this domain's definition cannot carry."""
+    methods = policy.methods
+    if not facts.definition.agent_channel:
+        methods = tuple(method for method in methods if method != "agent")
+    if not facts.definition.acpi:
+        methods = tuple(method for method in methods if method != "acpi")
+    return dataclasses.replace(policy, methods=methods)
+
+
+def traps(policy: Policy, facts: Facts) -> list[Trap]:
+    """The traps for this domain that were not waived; none for a domain that is off."""
+    if facts.off:
+        return []
+    return [trap for trap in _traps(policy, facts) if trap.id not in policy.waive]
+
+
+def _traps(policy: Policy, facts: Facts) -> t.Iterator[Trap]:
+    definition = facts.definition
+    if policy.methods and not fit(policy, facts).methods:
+        missing = "it has no <acpi/>" if "acpi" in policy.methods else "it has no guest agent channel"
+        if set(policy.methods) == {"acpi", "agent"}:
+            missing = "it has neither <acpi/> nor a guest agent channel"
+        yield Trap(
+            "domain_acpi",
+            f"no request can reach the guest: {missing}, and methods is {list(policy.methods)}",
+            "add <acpi/> under <features> in the domain's XML and start it anew, or allow another method",
+        )
+    if definition.on_poweroff in ("restart", "rename-restart"):
+        yield Trap(
+            "domain_on_poweroff",
+            f"<on_poweroff>{definition.on_poweroff}</on_poweroff> turns every shutdown into a restart",
+            "set it to destroy in the domain's XML and start the domain anew",
+        )
+    if facts.job:
+        yield Trap(
+            "domain_job",
+            f"a {facts.job} job is under way on the domain",
+            "wait for it to end, or cancel it (virsh domjobabort), and run again",
+        )
+    if definition.block_jobs:
+        yield Trap(
+            "domain_block_job",
+            f"a block job is under way on {', '.join(definition.block_jobs)}",
+            "wait for it to end, or cancel it (virsh blockjob --abort), and run again",
+        )
+    yield from _state_traps(policy, facts)
+
+
+def _state_traps(policy: Policy, facts: Facts) -> t.Iterator[Trap]:
+    if facts.state == "crashed" or (facts.state, facts.reason) == ("paused", "crashed"):
+        yield Trap(
+            "domain_crashed",
+            "the guest has crashed and its memory is kept",
+            "dump it if you want to know why (virsh dump), then virsh destroy",
+        )
+    elif (facts.state, facts.reason) == ("paused", "ioerror"):
+        yield Trap(
+            "domain_ioerror",
+            "a storage error has paused the guest; stopping it now would lose what it is writing",
+            "mend the storage, then virsh resume, and run again",
+        )
+    elif facts.state == "paused" and facts.reason != "shutting_down" and not policy.resume and policy.methods:
+        yield Trap(
+            "domain_paused",
+            f"the domain is paused ({facts.reason}) and a paused guest cannot hear a request",
+            "resume it (virsh resume), or allow it with resume=true",
+        )
+    elif facts.state == "pmsuspended" and not policy.wake and policy.methods:
+        yield Trap(
+            "domain_asleep",
+            "the guest sleeps (S3) and a sleeping guest cannot hear a request",
+            "wake it (virsh dompmwakeup), or allow it with wake=true",
+        )

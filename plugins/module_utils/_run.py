@@ -1,0 +1,213 @@
+# SPDX-FileCopyrightText: 2026 The winguest.shutdown contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection winguest.shutdown: it may change at any time.
+
+"""Drives the ladders of all domains at once: events in, acts out, until every domain has its outcome."""
+
+from __future__ import annotations
+
+import dataclasses
+import heapq
+import queue
+import threading
+import time
+import typing as t
+
+from ansible_collections.winguest.shutdown.plugins.module_utils import _acts as acts
+from ansible_collections.winguest.shutdown.plugins.module_utils import _evidence as evidence
+from ansible_collections.winguest.shutdown.plugins.module_utils._case import Case
+from ansible_collections.winguest.shutdown.plugins.module_utils._hypervisor import Call, Hypervisor, Inbox
+from ansible_collections.winguest.shutdown.plugins.module_utils._ladder import (
+    Asked,
+    Cancelled,
+    ConnectionBack,
+    ConnectionLost,
+    Do,
+    Done,
+    End,
+    Event,
+    decide,
+)
+from ansible_collections.winguest.shutdown.plugins.module_utils._policy import Policy
+from ansible_collections.winguest.shutdown.plugins.module_utils._preflight import Facts
+from ansible_collections.winguest.shutdown.plugins.module_utils._timeline import Timeline
+
+SETTLE_LIMIT = 10.0
+"""Seconds at the end of a run for the outcomes to get into the domains' metadata."""
+
+
+class Run:
+    """One run over the domains of one hypervisor."""
+
+    def __init__(self, hypervisor: Hypervisor, inbox: Inbox, evidence_dir: str) -> None:
+        self._hypervisor = hypervisor
+        self._inbox = inbox
+        self._evidence_dir = evidence_dir
+        self._stopped = threading.Event()
+        self._clock_start, self._wall_start = time.monotonic(), time.time()
+        self._cases: dict[str, Case] = {}
+        self._open: dict[str, None] = {}
+        self._wakes: list[tuple[float, str]] = []
+        self._wake_at: dict[str, float] = {}
+        self._to_sample: list[str] = []
+        self._unsettled = 0
+        self._settled: queue.SimpleQueue[Done] = queue.SimpleQueue()
+        self._reconnecting = False
+
+    @property
+    def cases(self) -> list[Case]:
+        """The domains in the order they were added."""
+        return list(self._cases.values())
+
+    def stop(self, why: str) -> None:
+        """Stop as soon as possible and force nothing any more. Safe to call from a signal handler."""
+        self._stopped.set()
+        self._inbox.put((None, Cancelled(why)))
+
+    def add(self, facts: Facts, policy: Policy) -> None:
+        """Take a domain up; one that is off, or in a trap, has its outcome at once."""
+        case = Case(facts, policy, Timeline(self._clock_start, self._wall_start), time.monotonic())
+        self._cases[facts.uuid] = case
+        if case.end is None:
+            self._open[facts.uuid] = None
+
+    def carry_out(self) -> None:
+        """Run until every domain has its outcome and it is written down."""
+        for uuid in list(self._open):
+            self._step(uuid, time.monotonic())
+        while self._open:
+            self._send_samples()
+            self._wait_for_something()
+        self._settle()
+
+    # ---- what comes in
+
+    def _wait_for_something(self) -> None:
+        touched: dict[str, None] = {}
+        timeout = max(0.0, self._wakes[0][0] - time.monotonic()) if self._wakes else None
+        try:
+            self._take(self._inbox.get(timeout=timeout), touched)
+            while True:
+                self._take(self._inbox.get_nowait(), touched)
+        except queue.Empty:
+            pass
+        now = time.monotonic()
+        while self._wakes and self._wakes[0][0] <= now:
+            touched[heapq.heappop(self._wakes)[1]] = None
+        for uuid in touched:
+            self._step(uuid, now)
+
+    def _take(self, item: tuple[t.Optional[str], Event], touched: dict[str, None]) -> None:
+        uuid, event = item
+        now = time.monotonic()
+        if isinstance(event, ConnectionLost) and not self._reconnecting:
+            self._reconnecting = True
+            self._hypervisor.reconnect(now + max(case.policy.reconnect_timeout for case in self.cases))
+        elif isinstance(event, ConnectionBack):
+            self._reconnecting = False
+        for target in list(self._open) if uuid is None else [uuid]:
+            if target in self._open:
+                self._cases[target].fold(event, now)
+                touched[target] = None
+
+    # ---- what goes out
+
+    def _step(self, uuid: str, now: float) -> None:
+        """Do what the ladder says about this domain until it says to wait."""
+        case = self._cases[uuid]
+        while case.end is None:
+            step = decide(case.policy, case.seen, now)
+            if isinstance(step, End):
+                case.finish(step, now)
+                del self._open[uuid]
+                self._write_outcome(case)
+            elif isinstance(step, Do):
+                self._do(case, step, now)
+            else:
+                self._wake_later(uuid, step.until, now)
+                return
+
+    def _wake_later(self, uuid: str, until: float, now: float) -> None:
+        if not now < self._wake_at.get(uuid, 0.0) <= until:
+            self._wake_at[uuid] = until
+            heapq.heappush(self._wakes, (until, uuid))
+
+    def _do(self, case: Case, step: Do, now: float) -> None:
+        first_request = case.seen.requested_at is None and step.act in ("press", "agent")
+        if step.act == "sample":
+            self._to_sample.append(case.facts.uuid)
+            case.fold(Asked("sample"), now)
+            return
+        case.acted = True
+        case.note(now, "asked", step.why)
+        call = self._call(case, step, now)
+        case.fold(Asked(step.act), now)
+        if first_request:
+            call = _recorded(case, step, call)
+        self._hypervisor.act(acts.LANES[step.act], case.facts.uuid, step.act, call)
+
+    def _send_samples(self) -> None:
+        """One call for all the samples that were asked for since the last time."""
+        if self._to_sample:
+            self._hypervisor.sample(self._to_sample)
+            self._to_sample = []
+
+    def _call(self, case: Case, step: Do, now: float) -> Call:
+        stopped, domain_id, agent = self._stopped.is_set, case.seen.domain_id, bool(case.seen.agent)
+        if step.act == "agent":
+            return lambda connection, domain: acts.ask_agent(domain)
+        if step.act == "destroy":
+            return lambda connection, domain: acts.destroy(domain, domain_id, agent, stopped)
+        if step.act == "destroy_plain":
+            return lambda connection, domain: acts.destroy_plain(domain, domain_id, stopped)
+        if step.act == "evidence":
+            document = case.document(step.why, now)
+            return lambda connection, domain: self._collect(case, document, connection, domain)
+        return lambda connection, domain: acts.simple(step.act, domain)
+
+    def _collect(self, case: Case, document: dict[str, t.Any], connection: t.Any, domain: t.Any) -> Done:
+        paths = evidence.collect(connection, domain, self._evidence_dir, document)
+        case.evidence.extend(paths)
+        return Done("evidence", "ok", ", ".join(paths))
+
+    # ---- the record
+
+    def _write_outcome(self, case: Case) -> None:
+        if not case.to_be_recorded:
+            return
+        record = case.record()
+        self._unsettled += 1
+        self._hypervisor.act(
+            "act",
+            case.facts.uuid,
+            "press",
+            lambda connection, domain: acts.try_to_record("press", domain, record),
+            self._settled.put,
+        )
+
+    def _settle(self) -> None:
+        give_up_at = time.monotonic() + SETTLE_LIMIT
+        while self._unsettled and not self._stopped.is_set():
+            try:
+                self._settled.get(timeout=max(0.0, give_up_at - time.monotonic()))
+            except queue.Empty:
+                return
+            self._unsettled -= 1
+
+
+def _recorded(case: Case, step: Do, call: Call) -> Call:
+    """The call, with the request written into the domain's metadata before it is made."""
+    record = case.record()
+
+    def write_then_call(connection: t.Any, domain: t.Any) -> Done:
+        written = acts.try_to_record(step.act, domain, record)
+        if written.result == "denied":
+            return written
+        done = call(connection, domain)
+        if written.result == "ok":
+            return done
+        problem = f"the request could not be recorded: {written.detail}"
+        return dataclasses.replace(done, detail="; ".join(filter(None, (done.detail, problem))))
+
+    return write_then_call

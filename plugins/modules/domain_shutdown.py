@@ -1,0 +1,541 @@
+#!/usr/bin/python
+
+# SPDX-FileCopyrightText: 2026 The winguest.shutdown contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: domain_shutdown
+short_description: Shut Windows guests on libvirt/QEMU down, softly first
+version_added: 0.1.0
+author:
+  - The winguest.shutdown contributors (@winguest)
+description:
+  - Asks one domain, many, or all domains of a hypervisor to shut down, all at once on one libvirt connection, and follows
+    each of them on libvirt's events until it has ended in one named outcome.
+  - Politest first. The ACPI power button is pressed, and pressed again until the guest shows that it started; then the
+    guest agent is asked. Each request is one explicit libvirt shutdown flag, so libvirt never chooses for itself.
+  - A guest is powered off by force only where O(on_timeout=force) allowed it, never before O(timeout) seconds, never
+    before O(max_timeout) seconds while it is still seen working, and only after evidence was taken.
+  - A run that is cancelled, cut off or killed forces nothing afterwards.
+  - What became of every domain is returned, with a timeline of what was asked, what was seen, and why.
+  - Runs on the hypervisor, and needs nothing there but Python and libvirt's Python bindings.
+extends_documentation_fragment:
+  - winguest.shutdown._attributes
+attributes:
+  check_mode:
+    support: full
+    details:
+      - Returns RV(domains[].plan) for each domain, asks nothing of any guest, and writes nothing.
+  diff_mode:
+    support: none
+    details:
+      - What a run changes is whether guests run; RV(domains) tells that for each.
+  idempotent:
+    support: full
+    details:
+      - A domain that is off is reported as C(already_off) and not touched.
+requirements:
+  - python >= 3.9
+  - libvirt-python (C(python3-libvirt) on Debian and Ubuntu, C(python3-libvirt) on Fedora and RHEL)
+options:
+  uri:
+    description:
+      - The libvirt connection URI of the hypervisor, as seen from the host on which the module runs.
+      - It must allow changes; a read-only socket or a polkit rule that denies them is an error and nothing is asked.
+    type: str
+    default: qemu:///system
+  domains:
+    description:
+      - The domains to shut down.
+      - Each is either a plain string, the domain's name, or a dictionary with C(name) or C(uuid) (or both, which must then
+        belong together) and any of the options of this module from O(methods) to O(waive), which then hold for that
+        domain in place of the task's own.
+      - A domain that does not exist, or that is named twice (by name and by UUID, for example), is an error, and then
+        nothing is asked of any domain.
+      - An empty list is an error.
+      - Exactly one of O(domains) and O(all) is required.
+    type: list
+    elements: raw
+  all:
+    description:
+      - Shut down all domains of the hypervisor, defined or transient; those that are off are reported as such.
+      - Exactly one of O(domains) and O(all) is required.
+    type: bool
+    default: false
+  name_pattern:
+    description:
+      - With O(all=true), only domains whose name matches this shell pattern (C(*), C(?), C([abc])), case-sensitive.
+      - Matching none is not an error.
+    type: str
+  methods:
+    description:
+      - How the guest is asked, in this order. A method that brings no sign of life for O(accept_timeout) seconds, or that
+        cannot be delivered, gives way to the next one, and after the last one the first has its turn again.
+      - V(acpi) presses the ACPI power button. Windows asks applications, and a setting or an application can swallow it.
+      - V(agent) asks the QEMU guest agent. Nothing can veto it, and applications lose what was not saved
+        (C(ExitWindowsEx) with C(EWX_FORCE), from the agent's source).
+      - A method that the domain's definition cannot carry is left out, and the timeline says so.
+      - An empty list asks nothing of the guest and only lets the clocks run, see the notes.
+    type: list
+    elements: str
+    choices: [acpi, agent]
+    default: [acpi, agent]
+  accept_timeout:
+    description:
+      - Seconds without a sign of life after which the next method is tried.
+      - Signs of life are the guest's own power-off, the guest agent's stop, and block writes above the guest's baseline.
+      - Must not be longer than O(timeout).
+      - The default is 60, or O(timeout) where that is shorter.
+    type: float
+  timeout:
+    description:
+      - The finish clock, in seconds from the first request. From then on the guest is waited for only as long as it shows
+        progress, and then O(on_timeout) applies.
+    type: float
+    default: 300
+  max_timeout:
+    description:
+      - The hard end, in seconds from the first request. O(on_timeout) applies then, whatever the guest is doing.
+      - Must not be shorter than O(timeout).
+      - The default is 3600, or O(timeout) where that is longer.
+    type: float
+  stall_timeout:
+    description:
+      - Seconds without progress after which a guest beyond O(timeout) counts as hung.
+    type: float
+    default: 60
+  press_interval:
+    description:
+      - Seconds between requests while the guest has not accepted. At least 1.
+    type: float
+    default: 10
+  double_press:
+    description:
+      - Press the power button in pairs half a second apart, because the first press only turns on the display of a Windows
+        guest whose display is off. The second one is left out when the first was accepted within that time.
+    type: bool
+    default: true
+  press_after_acceptance:
+    description:
+      - Go on pressing after the guest has accepted. Windows ignores that; a guest whose button toggles cancels its shutdown.
+    type: bool
+    default: false
+  baseline_time:
+    description:
+      - Seconds for which the guest's idle block writes are measured before the first request. V(0) measures nothing, or at
+        least 1.
+    type: float
+    default: 3
+  progress_min_rate:
+    description:
+      - Bytes a second of block writes below which nothing counts as progress. What counts must also be at least twice the
+        baseline.
+    type: float
+    default: 65536
+  poll_interval:
+    description:
+      - Seconds between samples of the domains' states and block writes. The states are only the safety net for lost events.
+        At least 1.
+    type: float
+    default: 5
+  on_timeout:
+    description:
+      - What happens to a guest whose clocks have run out.
+      - V(leave) leaves it running. The request stays on record as outstanding, because the guest may still obey it.
+      - V(save) saves the guest with its memory (managed save); the next start of the domain resumes it.
+      - V(force) powers it off. Evidence is written to O(evidence_dir) first, its file systems are frozen where the guest
+        agent answers, QEMU is ended gently (SIGTERM), and by SIGKILL only when the gentle way fails.
+      - A guest that a storage error has paused is left as it is, whatever this says.
+    type: str
+    choices: [leave, save, force]
+    default: leave
+  save_timeout:
+    description:
+      - Seconds that a managed save may take; then it is aborted, and the outcome is C(error).
+    type: float
+    default: 600
+  reconnect_timeout:
+    description:
+      - Seconds to wait for libvirt to come back when the connection to it breaks. Nothing is forced meanwhile, and when it
+        stays away the outcome is C(error).
+    type: float
+    default: 60
+  wake:
+    description: Wake a guest that sleeps (S3, libvirt state C(pmsuspended)). Without it such a guest is refused.
+    type: bool
+    default: true
+  resume:
+    description:
+      - Resume a domain that someone has paused. Without it such a domain is refused, because a request would only be
+        delivered when it is resumed.
+    type: bool
+    default: false
+  thaw:
+    description:
+      - Thaw the guest's file systems through the guest agent before the first request, should something have frozen them.
+    type: bool
+    default: true
+  waive:
+    description:
+      - Traps that are to be ignored. A trap refuses the domain, and RV(domains[].reason) then names its id and its cure.
+      - V(domain_on_poweroff) is an C(<on_poweroff>) that turns the shutdown into a restart.
+      - V(domain_job) is a libvirt job under way (migration, save, dump, snapshot, backup).
+      - V(domain_block_job) is a block copy or commit under way.
+    type: list
+    elements: str
+    choices: [domain_on_poweroff, domain_job, domain_block_job]
+    default: []
+  evidence_dir:
+    description:
+      - Folder on the hypervisor for the evidence of guests before they are forced. Made with mode 0700 when missing, with a
+        folder in it for each forced guest.
+      - Holds the guest's screen as PNG and a JSON document with statistics and timeline, mode 0600.
+      - It must be writable when any domain has O(on_timeout=force); otherwise nothing is asked of any domain.
+    type: path
+    default: /var/lib/winguest/evidence
+notes:
+  - "The same in the words of Tencent Cloud's StopInstances: SOFT is O(on_timeout=leave). SOFT_FIRST is O(on_timeout=force),
+    with O(max_timeout) equal to O(timeout) for a fixed deadline (300 seconds there). HARD is O(methods=[]) with
+    O(timeout=0), O(max_timeout=0) and O(on_timeout=force): no request, no wait, but still evidence first."
+  - The task fails when any domain ended as C(left_running), C(refused), C(restarted), C(cancelled) or C(error); all
+    results are returned all the same.
+  - SIGTERM, SIGHUP and SIGINT end the run with the outcome C(cancelled). Nothing is pressed, saved or forced any more.
+  - The last request, its deadlines and its outcome, and how long the last ten shutdowns took, are kept in the domain's
+    metadata, in an element of the namespace C(urn:winguest:shutdown:1).
+  - A transient domain leaves no trace when it ends. Should the event of its end be lost, its outcome is C(vanished).
+seealso:
+  - name: libvirt, virDomainShutdownFlags
+    description: The explicit shutdown modes.
+    link: https://libvirt.org/html/libvirt-libvirt-domain.html#virDomainShutdownFlags
+"""
+
+EXAMPLES = r"""
+- name: Shut two guests down and leave them running if they will not go
+  winguest.shutdown.domain_shutdown:
+    domains:
+      - web01
+      - web02
+
+- name: Shut all guests of this hypervisor down, each in its own way
+  winguest.shutdown.domain_shutdown:
+    domains:
+      - name: web01
+        on_timeout: force
+      - name: sql01
+        timeout: 1200
+        on_timeout: save
+      - uuid: 6f1c9d6e-3c54-4d0c-9f3b-1b9d5a1f2a11
+        methods: [acpi]
+
+- name: Print what a maintenance shutdown would do
+  winguest.shutdown.domain_shutdown:
+    all: true
+    name_pattern: "win-*"
+    on_timeout: save
+  check_mode: true
+  register: planned
+
+- name: Soft first, by force after five minutes
+  winguest.shutdown.domain_shutdown:
+    domains: [build07]
+    timeout: 300
+    max_timeout: 300
+    on_timeout: force
+    evidence_dir: /srv/evidence
+"""
+
+RETURN = r"""
+domains:
+  description: One entry for each domain, in the order of O(domains) or by name; also when the task failed.
+  returned: when the domains could be found
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The domain's name.
+      returned: always
+      type: str
+      sample: web01
+    uuid:
+      description: The domain's UUID.
+      returned: always
+      type: str
+      sample: 6f1c9d6e-3c54-4d0c-9f3b-1b9d5a1f2a11
+    outcome:
+      description:
+        - C(already_off), it was off, or went off before anything was asked of it;
+        - C(graceful), the guest shut down and powered off;
+        - C(saved), its memory is saved and the next start resumes it;
+        - C(forced), powered off by force;
+        - C(left_running), the clocks ran out and nothing more was allowed;
+        - C(refused), a trap made it impossible or dangerous to ask;
+        - C(vanished), migrated, undefined, or a transient domain that ended unseen;
+        - C(restarted), the guest or someone else started it anew;
+        - C(cancelled), the run was told to stop;
+        - C(error), anything else, with the reason;
+        - C(planned), only in check mode.
+      returned: always
+      type: str
+      sample: graceful
+    reason:
+      description: Why it ended so and, where something is to be done about it, what.
+      returned: always
+      type: str
+      sample: the guest shut down and powered off
+    method:
+      description: The method that was in use when the guest obeyed, V(acpi) or V(agent); null unless it was C(graceful).
+      returned: always
+      type: str
+      sample: acpi
+    presses:
+      description: How many times the power button was pressed.
+      returned: always
+      type: int
+      sample: 2
+    accepted_by:
+      description: The first sign that the guest had started to shut down; null when none was seen.
+      returned: always
+      type: str
+      sample: the guest agent stopped
+    accept_seconds:
+      description: Seconds from the first request to that sign; null when none was seen.
+      returned: always
+      type: float
+      sample: 0.512
+    finish_seconds:
+      description: Seconds from the first request to the outcome; null when nothing was asked.
+      returned: always
+      type: float
+      sample: 24.803
+    forced:
+      description: Whether this run powered the guest off by force.
+      returned: always
+      type: bool
+      sample: false
+    permission:
+      description: What allowed the force; null when nothing was forced.
+      returned: always
+      type: str
+      sample: on_timeout=force for this domain in this run, timeout=300 s, max_timeout=3600 s
+    request_outstanding:
+      description: Whether a request was made that the guest may still obey.
+      returned: always
+      type: bool
+      sample: false
+    evidence:
+      description: Paths, on the hypervisor, of the evidence that was written.
+      returned: always
+      type: list
+      elements: str
+      sample: []
+    plan:
+      description: In check mode, what would be done, step by step; empty otherwise and for domains whose outcome is clear.
+      returned: always
+      type: list
+      elements: str
+      sample: ["press the ACPI power button twice, 0.5 s apart, every 10 s until accepted, for up to 60 s"]
+    timeline:
+      description: What was found, asked and seen, and how it ended.
+      returned: always
+      type: list
+      elements: dict
+      contains:
+        time:
+          description: When, ISO 8601 in UTC.
+          returned: always
+          type: str
+          sample: "2026-11-23T10:12:03.204Z"
+        seconds:
+          description: When, in seconds since the run began.
+          returned: always
+          type: float
+          sample: 3.021
+        kind:
+          description: C(found) before the run, C(asked) by the run, C(seen) of the guest, or C(ended).
+          returned: always
+          type: str
+          sample: asked
+        text:
+          description: What, and why.
+          returned: always
+          type: str
+          sample: press the ACPI power button
+        count:
+          description: How many times in a row, where it happened more than once.
+          returned: when it was repeated
+          type: int
+          sample: 5
+        last_seconds:
+          description: When the last of them was, in seconds since the run began.
+          returned: when it was repeated
+          type: float
+          sample: 53.021
+totals:
+  description: How many domains had each outcome that occurred, and C(domains), how many there were.
+  returned: when the domains could be found
+  type: dict
+  sample: {"domains": 3, "forced": 1, "graceful": 2}
+"""
+
+import queue
+import signal
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.winguest.shutdown.plugins.module_utils import _evidence, _facts
+from ansible_collections.winguest.shutdown.plugins.module_utils._case import failure, totals
+from ansible_collections.winguest.shutdown.plugins.module_utils._hypervisor import (
+    LIBVIRT_IMPORT_ERROR,
+    Hypervisor,
+    HypervisorError,
+    Inbox,
+    LibvirtError,
+)
+from ansible_collections.winguest.shutdown.plugins.module_utils._policy import (
+    METHODS,
+    ON_TIMEOUT,
+    Policy,
+    PolicyError,
+    make_policy,
+)
+from ansible_collections.winguest.shutdown.plugins.module_utils._preflight import WAIVABLE
+from ansible_collections.winguest.shutdown.plugins.module_utils._run import Run
+
+POLICY_OPTIONS: dict[str, dict[str, t.Any]] = {
+    "methods": {"type": "list", "elements": "str", "choices": list(METHODS), "default": list(METHODS)},
+    "accept_timeout": {"type": "float"},
+    "timeout": {"type": "float", "default": 300},
+    "max_timeout": {"type": "float"},
+    "stall_timeout": {"type": "float", "default": 60},
+    "press_interval": {"type": "float", "default": 10},
+    "double_press": {"type": "bool", "default": True},
+    "press_after_acceptance": {"type": "bool", "default": False},
+    "baseline_time": {"type": "float", "default": 3},
+    "progress_min_rate": {"type": "float", "default": 65536},
+    "poll_interval": {"type": "float", "default": 5},
+    "on_timeout": {"type": "str", "choices": list(ON_TIMEOUT), "default": "leave"},
+    "save_timeout": {"type": "float", "default": 600},
+    "reconnect_timeout": {"type": "float", "default": 60},
+    "wake": {"type": "bool", "default": True},
+    "resume": {"type": "bool", "default": False},
+    "thaw": {"type": "bool", "default": True},
+    "waive": {"type": "list", "elements": "str", "choices": list(WAIVABLE), "default": []},
+}
+"""The options that a domain may have of its own."""
+
+OPTIONS: dict[str, dict[str, t.Any]] = {
+    "uri": {"type": "str", "default": "qemu:///system"},
+    "domains": {"type": "list", "elements": "raw"},
+    "all": {"type": "bool", "default": False},
+    "name_pattern": {"type": "str"},
+    **POLICY_OPTIONS,
+    "evidence_dir": {"type": "path", "default": "/var/lib/winguest/evidence"},
+}
+
+DOMAIN_OPTIONS: dict[str, dict[str, t.Any]] = {
+    "name": {"type": "str"},
+    "uuid": {"type": "str"},
+    **{name: {key: value for key, value in spec.items() if key != "default"} for name, spec in POLICY_OPTIONS.items()},
+}
+
+
+class Wanted(t.NamedTuple):
+    """One entry of domains, checked."""
+
+    where: str
+    name: t.Optional[str]
+    uuid: t.Optional[str]
+    policy: Policy
+
+
+def read_domains(entries: t.Sequence[t.Any], defaults: t.Mapping[str, t.Any]) -> list[Wanted]:
+    """The entries of domains with their policies. Raises PolicyError with all that is wrong with them."""
+    validator = ArgumentSpecValidator(DOMAIN_OPTIONS, required_one_of=[["name", "uuid"]])
+    wanted, errors = [], []
+    for index, entry in enumerate(entries):
+        where = f"domains[{index}]"
+        if isinstance(entry, str):
+            entry = {"name": entry}
+        if not isinstance(entry, dict):
+            errors.append(f"{where} is {entry!r}; give a name, or a dictionary with name or uuid")
+            continue
+        label = f"{where} ({entry.get('name') or entry.get('uuid') or 'neither name nor uuid'})"
+        checked = validator.validate(entry)
+        if checked.error_messages:
+            errors.append(f"{label}: {'; '.join(checked.error_messages)}")
+            continue
+        values = checked.validated_parameters
+        own = {name: values[name] for name in POLICY_OPTIONS if values.get(name) is not None}
+        try:
+            policy = make_policy({**defaults, **own}, label)
+        except PolicyError as error:
+            errors.append(str(error))
+            continue
+        wanted.append(Wanted(label, values.get("name"), values.get("uuid"), policy))
+    if errors:
+        raise PolicyError("; ".join(errors))
+    return wanted
+
+
+def check(module: AnsibleModule) -> list[Wanted]:
+    """The wanted domains, none with all=true; everything that can be known to be wrong without libvirt is found here."""
+    params = module.params
+    if params["domains"] is not None and not params["domains"]:
+        raise PolicyError("domains is empty; name at least one domain, or use all=true for every domain of the hypervisor")
+    if (params["domains"] is None) != params["all"]:
+        raise PolicyError("give exactly one of domains, a list of the domains to shut down, and all=true")
+    if params["name_pattern"] is not None and not params["all"]:
+        raise PolicyError("name_pattern chooses among all domains; it needs all=true")
+    task = make_policy(params, "the task")
+    wanted = read_domains(params["domains"] or [], params)
+    policies = [entry.policy for entry in wanted] or [task]
+    if not module.check_mode and any(policy.on_timeout == "force" for policy in policies):
+        _evidence.prepare(params["evidence_dir"])
+    return wanted
+
+
+def shut_down(module: AnsibleModule, wanted: list[Wanted]) -> dict[str, t.Any]:
+    """Take up the domains, carry the run out unless in check mode, and return the results."""
+    inbox: Inbox = queue.SimpleQueue()
+    hypervisor = Hypervisor(module.params["uri"], inbox)
+    run = Run(hypervisor, inbox, module.params["evidence_dir"])
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, lambda received, frame: run.stop(f"{signal.Signals(received).name} received"))
+    if module.params["all"]:
+        policy = make_policy(module.params, "the task")
+        chosen = [(d, policy) for d in _facts.all_domains(hypervisor.connection, module.params["name_pattern"])]
+    else:
+        found = _facts.find(hypervisor.connection, [(entry.where, entry.name, entry.uuid) for entry in wanted])
+        chosen = [(domain, entry.policy) for domain, entry in zip(found, wanted)]
+    for domain, policy in chosen:
+        run.add(_facts.gather(domain), policy)
+    if not module.check_mode:
+        run.carry_out()
+    hypervisor.close()
+    results = [case.result() for case in run.cases]
+    changed = any(result["outcome"] == "planned" for result in results) or any(case.acted for case in run.cases)
+    return {"changed": changed, "domains": results, "totals": totals(results)}
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(OPTIONS, supports_check_mode=True)
+    if LIBVIRT_IMPORT_ERROR is not None:
+        module.fail_json(msg=missing_required_lib("libvirt"), exception=LIBVIRT_IMPORT_ERROR)
+    try:
+        result = shut_down(module, check(module))
+    except (PolicyError, _facts.SelectionError, _evidence.EvidenceError, HypervisorError) as error:
+        module.fail_json(msg=str(error))
+    except LibvirtError as error:
+        module.fail_json(msg=f"libvirt failed while the domains were looked at, and nothing was asked of any: {error}")
+    message = failure(result["domains"])
+    if message:
+        module.fail_json(msg=message, **result)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+# SPDX-FileCopyrightText: 2026 The winguest.shutdown contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How the agent guest is made from Debian packages, none of which is installed: kernel, initramfs and empty data disk."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from pathlib import Path
+
+from bed.agent_guest.tools import ToolError, lines, run
+
+HERE = Path(__file__).resolve().parent
+ROOTFS = HERE / "rootfs"
+
+# The package of this name has no files of its own: it depends on the newest kernel, whose package has.
+KERNEL_META_PACKAGE = "linux-image-cloud-amd64"
+
+# Loaded by the guest in this order, since nothing in it knows what depends on what.
+MODULES = (
+    "virtio_ring",
+    "virtio",
+    "virtio_pci_modern_dev",
+    "virtio_pci_legacy_dev",
+    "virtio_pci",
+    "virtio_blk",
+    "virtio_console",
+    "button",
+    "evdev",
+)
+
+LIBRARIES = "lib/x86_64-linux-gnu"
+
+# package: files of it that the guest has at the same place
+FILES = {
+    "busybox-static": ["bin/busybox"],
+    "qemu-guest-agent": ["sbin/qemu-ga"],
+    "libc6": [f"{LIBRARIES}/{name}" for name in ("ld-linux-x86-64.so.2", "libc.so.6", "libm.so.6")],
+    "libglib2.0-0": [f"{LIBRARIES}/libglib-2.0.so.0", f"{LIBRARIES}/libgmodule-2.0.so.0"],
+    "libnuma1": [f"{LIBRARIES}/libnuma.so.1"],
+    "libpcre2-8-0": [f"{LIBRARIES}/libpcre2-8.so.0"],
+    "libudev1": [f"{LIBRARIES}/libudev.so.1"],
+    "liburing2": [f"{LIBRARIES}/liburing.so.2"],
+}
+
+MOUNT_POINTS = ("data", "dev", "proc", "run", "sys")
+
+
+def fingerprint() -> str:
+    """What the guest is made from, as a short word: another recipe has another one."""
+    digest = hashlib.sha256()
+    for path in [HERE / "recipe.py", *sorted(path for path in ROOTFS.rglob("*") if path.is_file())]:
+        digest.update(f"{path.relative_to(HERE)}\0".encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def make(result: Path, scratch: Path) -> None:
+    """Fill the folder `result` with kernel, initramfs and data.img."""
+    kernel = kernel_package()
+    unpacked = {package: fetch(package, scratch / package) for package in [kernel, *FILES]}
+    shutil.copy(one_file(unpacked[kernel], "boot/vmlinuz-*"), result / "kernel")
+    wanted = {path: one_file(unpacked[package], path) for package, paths in FILES.items() for path in paths}
+    wanted |= {f"lib/modules/{module}.ko": one_file(unpacked[kernel], f"{module}.ko") for module in MODULES}
+    make_initramfs(wanted, scratch / "guest", result / "initramfs")
+    make_data_disk(result / "data.img")
+
+
+def fetch(package: str, folder: Path) -> Path:
+    """Fetch and unpack a package; where its files are."""
+    folder.mkdir()
+    run(
+        "apt-get",
+        "--option=APT::Sandbox::User=",
+        "download",
+        package,
+        folder=folder,
+        advice='If the package lists of this machine are old or empty, run "apt-get update".',
+    )
+    run("dpkg", "--extract", str(next(folder.glob("*.deb"))), str(folder / "files"))
+    return folder / "files"
+
+
+def kernel_package() -> str:
+    """The name of the package with the newest cloud kernel."""
+    for line in run("apt-cache", "depends", KERNEL_META_PACKAGE).splitlines():
+        kind, _, package = line.strip().partition(": ")
+        if kind == "Depends" and package.startswith("linux-image-"):
+            return package
+    raise ToolError(f'apt knows no kernel behind {KERNEL_META_PACKAGE}: this needs Debian on amd64, and "apt-get update"')
+
+
+def one_file(files: Path, place: str) -> Path:
+    """The file at that place, below / or /usr."""
+    for path in files.rglob(place):
+        return path
+    raise ToolError(f"no file {place} in the package {files.parent.name}: if Debian has moved it, mend recipe.py")
+
+
+def make_initramfs(wanted: dict[str, Path], guest: Path, archive: Path) -> None:
+    """Put scripts, programs, libraries and modules together; all belongs to root there, without being root here."""
+    shutil.copytree(ROOTFS, guest)
+    for script in guest.rglob("*"):
+        script.chmod(0o755)
+    for mount_point in MOUNT_POINTS:
+        (guest / mount_point).mkdir()
+    for place, source in wanted.items():
+        (guest / place).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source, guest / place)
+    # Programs name their loader as /lib64/ld-linux-x86-64.so.2.
+    (guest / "lib64").symlink_to(LIBRARIES)
+    (guest / "lib/modules/order").write_text(lines(MODULES))
+    names = lines(sorted(path.relative_to(guest) for path in guest.rglob("*")))
+    run("cpio", "--create", "--format=newc", "--owner=+0:+0", f"--file={archive}", folder=guest, stdin=names)
+
+
+def make_data_disk(image: Path) -> None:
+    """An empty ext4 file system, complete at once so that an idle guest has nothing left to write to it."""
+    run("mke2fs", "-q", "-t", "ext4", "-E", "lazy_itable_init=0,lazy_journal_init=0", str(image), "16M")

@@ -1,0 +1,222 @@
+# SPDX-FileCopyrightText: 2026 The winguest.shutdown contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The promises of the ladder over random histories in made-up time, and the rules one by one."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+
+import pytest
+from ansible_collections.winguest.shutdown.plugins.module_utils._ladder import LIMITS, SAMPLE_LIMIT, SETTLE
+from ansible_collections.winguest.shutdown.plugins.module_utils._policy import Policy
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from unit.made_up_guest import Guest, History, World
+
+EXAMPLES = int(os.environ.get("WINGUEST_HISTORIES", "1000"))
+"""How many histories each property is tried on."""
+
+seconds = st.sampled_from([0.0, 0.3, 1.0, 2.5, 5.0, 9.9, 10.0, 30.0, 59.0, 61.0, 200.0, 301.0, 1000.0, 5000.0])
+some_time = st.one_of(seconds, st.floats(0, 400, allow_nan=False))
+
+policies = st.builds(
+    Policy,
+    methods=st.sampled_from([("acpi", "agent"), ("agent", "acpi"), ("acpi",), ("agent",), ()]),
+    accept_timeout=st.sampled_from([0.0, 5.0, 20.0, 60.0]),
+    timeout=st.sampled_from([60.0, 90.0, 300.0]),
+    max_timeout=st.sampled_from([300.0, 400.0, 1800.0]),
+    stall_timeout=st.sampled_from([0.0, 5.0, 60.0]),
+    press_interval=st.sampled_from([1.0, 5.0, 10.0]),
+    double_press=st.booleans(),
+    press_after_acceptance=st.booleans(),
+    baseline_time=st.sampled_from([0.0, 3.0, 20.0]),
+    poll_interval=st.sampled_from([1.0, 5.0, 30.0]),
+    on_timeout=st.sampled_from(["leave", "save", "force"]),
+    save_timeout=st.sampled_from([10.0, 600.0]),
+    reconnect_timeout=st.sampled_from([10.0, 60.0]),
+    wake=st.booleans(),
+    thaw=st.booleans(),
+)
+
+guests = st.builds(
+    Guest,
+    presses_needed=st.sampled_from([1, 1, 2, 3, 7, None]),
+    ready_after=some_time,
+    works_for=some_time,
+    works_at=st.sampled_from([0.0, 1e4, 1e5, 1e6, 1e8]),
+    then=st.sampled_from(["off", "off", "hang"]),
+    off_delay=some_time,
+    noise=st.sampled_from([0.0, 100.0, 5e4, 1e6]),
+    bursts=st.lists(st.tuples(some_time, some_time), max_size=2).map(tuple),
+    agent=st.sampled_from(["absent", "obeys", "deaf", "hung", "refuses"]),
+    asleep=st.booleans(),
+    wakes=st.booleans(),
+    act_latency=st.sampled_from([0.0, 0.05, 1.0, 4.0, 40.0]),
+    save=st.sampled_from(["ok", "failed", "never"]),
+    destroy=st.sampled_from(["ok", "busy", "failed", "never"]),
+    evidence=st.sampled_from(["ok", "failed", "never"]),
+    events_lost=st.lists(st.booleans(), max_size=4).map(tuple),
+)
+
+trouble = st.fixed_dictionaries(
+    {
+        "lost_at": st.one_of(st.none(), some_time),
+        "lost_for": some_time,
+        "cancel_at": st.one_of(st.none(), some_time),
+    }
+)
+
+
+def progress_times(history: History, policy: Policy) -> list[float]:
+    """When progress was to be seen, computed anew from what the ladder was shown."""
+    before = [(at, count) for at, count, requested in history.samples if not requested]
+    rate = 0.0
+    if len(before) > 1 and before[-1][0] - before[0][0] >= 0.5:
+        rate = (before[-1][1] - before[0][1]) / (before[-1][0] - before[0][0])
+    threshold = max(policy.progress_min_rate, 2 * rate)
+    last = before[-1] if before else None
+    times = []
+    for at, count, requested in history.samples:
+        if not requested:
+            continue
+        if last is None:
+            last = (at, count)
+        elif at - last[0] >= 0.5:
+            if (count - last[1]) / (at - last[0]) >= threshold * 1.01:
+                times.append(at)
+            last = (at, count)
+    return times
+
+
+def bound(policy: Policy, start: float) -> float:
+    """By when a history must have ended."""
+    answers = policy.reconnect_timeout + 2 * SAMPLE_LIMIT + SETTLE
+    final = max(policy.save_timeout + LIMITS["abort_save"], *(LIMITS.values())) + sum(
+        LIMITS[act] for act in ("evidence", "destroy", "destroy_plain")
+    )
+    return start + policy.max_timeout + answers + final
+
+
+@settings(max_examples=EXAMPLES)
+@given(guest=guests, policy=policies, what=trouble)
+def test_promises(guest: Guest, policy: Policy, what: dict[str, float]) -> None:
+    guest = dataclasses.replace(guest, **what)
+    history = World(guest, policy).run()
+    start = history.seen.start
+    progress = progress_times(history, policy)
+    for at, do, seen in history.asked:
+        if do.act in ("evidence", "destroy", "destroy_plain"):
+            assert policy.on_timeout == "force", "forced without permission"
+            assert at >= start + policy.timeout, "forced before the finish clock"
+            recent = [p for p in progress if p <= at and at - p < policy.stall_timeout]
+            assert not recent or at >= start + policy.max_timeout, "forced while progress was seen"
+        if do.act in ("save", "abort_save"):
+            assert policy.on_timeout == "save" and at >= start + policy.timeout
+        if do.act == "press":
+            assert "acpi" in policy.methods
+            assert policy.press_after_acceptance or not seen.accepted, "pressed after acceptance"
+        if do.act == "agent":
+            assert "agent" in policy.methods
+        if guest.cancel_at is not None:
+            assert at <= guest.cancel_at, "acted after it was cancelled"
+        if guest.lost_at is not None:
+            assert not guest.lost_at < at < guest.lost_at + guest.lost_for, "acted without a connection"
+    lost_for = guest.lost_for if guest.lost_at is not None else 0.0
+    assert history.ended_at <= bound(policy, start) + lost_for, f"ended at {history.ended_at}"
+    if history.end.outcome == "forced":
+        assert any(do.act in ("destroy", "destroy_plain") for _, do, _ in history.asked)
+    if guest.cancel_at is not None and guest.cancel_at < history.ended_at:
+        raise AssertionError("went on after it was cancelled")
+
+
+@settings(max_examples=EXAMPLES)
+@given(guest=guests, policy=policies)
+def test_a_lost_event_never_changes_the_outcome(guest: Guest, policy: Policy) -> None:
+    without_losses = dataclasses.replace(guest, events_lost=())
+    assert World(guest, policy).run().end.outcome == World(without_losses, policy).run().end.outcome
+
+
+CASES = {
+    "obeys": (Guest(), Policy(), "graceful"),
+    "needs two presses": (Guest(presses_needed=2), Policy(), "graceful"),
+    "is booting": (Guest(ready_after=100.0), Policy(), "graceful"),
+    "ignores, and may be forced": (Guest(presses_needed=None), Policy(on_timeout="force"), "forced"),
+    "ignores, and may be saved": (Guest(presses_needed=None), Policy(on_timeout="save"), "saved"),
+    "ignores, and is left": (Guest(presses_needed=None), Policy(), "left_running"),
+    "ignores the button, obeys the agent": (Guest(presses_needed=None, agent="obeys"), Policy(), "graceful"),
+    "updates beyond timeout": (Guest(works_for=2000.0), Policy(on_timeout="force"), "graceful"),
+    "updates beyond the hard end": (Guest(works_for=4000.0), Policy(on_timeout="force"), "forced"),
+    "works, then hangs": (Guest(works_for=400.0, then="hang"), Policy(on_timeout="force"), "forced"),
+    "hangs with idle noise": (Guest(then="hang", noise=2e5), Policy(on_timeout="force"), "forced"),
+    "sleeps": (Guest(asleep=True), Policy(), "graceful"),
+    "does not wake": (Guest(asleep=True, wakes=False), Policy(), "left_running"),
+    "cannot be ended gently": (Guest(presses_needed=None, destroy="busy"), Policy(on_timeout="force"), "forced"),
+    "cannot be ended": (Guest(presses_needed=None, destroy="failed"), Policy(on_timeout="force"), "error"),
+    "cannot be saved": (Guest(presses_needed=None, save="failed"), Policy(on_timeout="save"), "error"),
+    "saves for ever": (Guest(presses_needed=None, save="never"), Policy(on_timeout="save"), "error"),
+    "is cancelled": (Guest(presses_needed=None, cancel_at=100.0), Policy(on_timeout="force"), "cancelled"),
+    "libvirt stays away": (Guest(presses_needed=None, lost_at=50.0, lost_for=1e4), Policy(), "error"),
+    "libvirt comes back": (Guest(works_for=30.0, lost_at=10.0, lost_for=40.0), Policy(), "graceful"),
+    "HARD": (Guest(), Policy(methods=(), timeout=0, max_timeout=0, on_timeout="force"), "forced"),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_outcome_of_a_guest_that(case: str) -> None:
+    guest, policy, outcome = CASES[case]
+    history = World(guest, policy).run()
+    assert history.end.outcome == outcome, history.end
+
+
+def acts(guest: Guest, policy: Policy) -> list[tuple[float, str]]:
+    return [(round(at, 1), do.act) for at, do, _ in World(guest, policy).run().asked if do.act != "sample"]
+
+
+def test_presses_in_pairs_until_accepted_and_then_no_more() -> None:
+    assert acts(Guest(ready_after=12.0), Policy(baseline_time=0)) == [
+        (0.0, "press"),
+        (0.5, "press"),
+        (10.5, "press"),
+        (11.0, "press"),
+        (21.0, "press"),
+        (21.5, "press"),
+    ]
+
+
+def test_single_presses() -> None:
+    asked = acts(Guest(ready_after=12.0, works_for=60), Policy(baseline_time=0, double_press=False, methods=("acpi",)))
+    assert asked == [(0.0, "press"), (10.0, "press"), (20.0, "press")]
+
+
+def test_each_method_has_its_turn_and_an_undelivered_one_gives_way_at_once() -> None:
+    policy = Policy(accept_timeout=20, timeout=52, baseline_time=0, double_press=False)
+    asked = acts(Guest(presses_needed=None, agent="hung"), policy)
+    assert asked == [
+        (0.0, "thaw"),
+        (0.1, "press"),
+        (10.1, "press"),
+        (20.1, "agent"),
+        (25.1, "press"),
+        (35.1, "press"),
+        (45.1, "agent"),
+        (50.2, "press"),
+    ]
+
+
+def test_evidence_comes_before_force_and_the_plain_destroy_only_after_the_gentle_one_could_not() -> None:
+    policy = Policy(methods=("acpi",), on_timeout="force", timeout=60, press_interval=100, double_press=False)
+    final = acts(Guest(presses_needed=None, destroy="busy"), policy)[1:]
+    assert [act for _, act in final] == ["evidence", "destroy", "destroy_plain"]
+
+
+def test_an_agent_that_comes_back_withdraws_the_acceptance() -> None:
+    from ansible_collections.winguest.shutdown.plugins.module_utils._ladder import AgentChannel, Asked, Seen, observe
+
+    seen = Seen(started_at=0.0, agent=True)
+    for at, event in enumerate((Asked("press"), AgentChannel(False))):
+        seen, _ = observe(Policy(), seen, event, float(at))
+    assert seen.accepted_by == "the guest agent stopped"
+    seen, _ = observe(Policy(), seen, AgentChannel(True), 3.0)
+    assert not seen.accepted
