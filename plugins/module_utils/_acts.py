@@ -76,7 +76,7 @@ def ask_agent(domain: t.Any) -> Done:
     return Done("agent", "ok")
 
 
-def destroy(domain: t.Any, domain_id: t.Optional[int], agent: bool, stopped: t.Callable[[], bool]) -> Done:
+def destroy(domain: t.Any, domain_id: int | None, agent: bool, stopped: t.Callable[[], bool]) -> Done:
     """Freeze where the agent answers, then end QEMU gently; what was frozen is thawed when QEMU stays.
 
     stopped is asked last of all, so that a run that was cancelled meanwhile forces nothing.
@@ -88,7 +88,7 @@ def destroy(domain: t.Any, domain_id: t.Optional[int], agent: bool, stopped: t.C
     return Done("destroy", done.result, f"{done.detail} ({frozen})".strip())
 
 
-def _end_gently(domain: t.Any, domain_id: t.Optional[int], stopped: t.Callable[[], bool]) -> Done:
+def _end_gently(domain: t.Any, domain_id: int | None, stopped: t.Callable[[], bool]) -> Done:
     forbidden = _forbidden(domain, domain_id, stopped)
     if forbidden:
         return Done("destroy", "failed", forbidden)
@@ -101,7 +101,7 @@ def _end_gently(domain: t.Any, domain_id: t.Optional[int], stopped: t.Callable[[
     return Done("destroy", "ok")
 
 
-def _forbidden(domain: t.Any, domain_id: t.Optional[int], stopped: t.Callable[[], bool]) -> str:
+def _forbidden(domain: t.Any, domain_id: int | None, stopped: t.Callable[[], bool]) -> str:
     """Why the domain must not be destroyed after all, asked at the last moment."""
     current = domain.connect().lookupByUUIDString(domain.UUIDString()).ID()
     if current not in (domain_id, -1):
@@ -109,7 +109,7 @@ def _forbidden(domain: t.Any, domain_id: t.Optional[int], stopped: t.Callable[[]
     return "the run was told to stop" if stopped() else ""
 
 
-def destroy_plain(domain: t.Any, domain_id: t.Optional[int], stopped: t.Callable[[], bool]) -> Done:
+def destroy_plain(domain: t.Any, domain_id: int | None, stopped: t.Callable[[], bool]) -> Done:
     """End QEMU, by SIGKILL in the end."""
     forbidden = _forbidden(domain, domain_id, stopped)
     if forbidden:

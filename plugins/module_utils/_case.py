@@ -42,7 +42,7 @@ class Case:
             agent=facts.definition.agent_connected,
         )
         self.timeline = timeline
-        self.end: t.Optional[End] = None
+        self.end: End | None = None
         self.ended_at = now
         self.acted = False
         self.evidence: list[str] = []
@@ -117,7 +117,7 @@ class Case:
     def _time(self, at: float) -> str:
         return timestamp(self.timeline.wall(at))
 
-    def _accept_seconds(self) -> t.Optional[float]:
+    def _accept_seconds(self) -> float | None:
         if self.seen.accepted_at is None:
             return None
         return round(self.seen.accepted_at - self.seen.start, 3)

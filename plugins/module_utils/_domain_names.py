@@ -86,7 +86,7 @@ JOBS = {
 """virDomainJobOperation; 0 is unknown."""
 
 
-def state_seen(state: int, reason: int, domain_id: int, write_bytes: t.Optional[int] = None) -> StateSeen:
+def state_seen(state: int, reason: int, domain_id: int, write_bytes: int | None = None) -> StateSeen:
     """A sampled state. domain_id is -1 for a domain that is off."""
     name = STATES[state] if 0 <= state < len(STATES) else "nostate"
     reasons = REASONS.get(name, ())
@@ -110,7 +110,7 @@ def sampled(stats: t.Mapping[str, t.Any], domain_id: int) -> StateSeen:
     )
 
 
-def lifecycle(event: int, detail: int) -> t.Optional[StateSeen]:
+def lifecycle(event: int, detail: int) -> StateSeen | None:
     """The state that a lifecycle event tells for sure; None for events that only say that something changed."""
     if event == _SHUTDOWN:
         return StateSeen("in_shutdown", "host" if detail == _SHUTDOWN_HOST else "guest")

@@ -30,7 +30,7 @@ class SelectionError(ValueError):
     """The domains named cannot be worked with; the text says which, where, and what to do."""
 
 
-def all_domains(connection: t.Any, pattern: t.Optional[str]) -> list[t.Any]:
+def all_domains(connection: t.Any, pattern: str | None) -> list[t.Any]:
     """Every domain of the hypervisor, running or not, whose name matches the shell pattern; sorted by name."""
     domains = connection.listAllDomains(0)
     if pattern:
@@ -38,7 +38,7 @@ def all_domains(connection: t.Any, pattern: t.Optional[str]) -> list[t.Any]:
     return sorted(domains, key=lambda domain: str(domain.name()))
 
 
-def find(connection: t.Any, wanted: t.Sequence[tuple[str, t.Optional[str], t.Optional[str]]]) -> list[t.Any]:
+def find(connection: t.Any, wanted: t.Sequence[tuple[str, str | None, str | None]]) -> list[t.Any]:
     """The domains for (where, name, uuid) each. Raises SelectionError for unknown ones and for one named twice."""
     domains = []
     errors = []
@@ -58,7 +58,7 @@ def find(connection: t.Any, wanted: t.Sequence[tuple[str, t.Optional[str], t.Opt
     return domains
 
 
-def _lookup(connection: t.Any, where: str, name: t.Optional[str], uuid: t.Optional[str]) -> t.Any:
+def _lookup(connection: t.Any, where: str, name: str | None, uuid: str | None) -> t.Any:
     try:
         if uuid is None:
             return connection.lookupByName(name)
@@ -95,9 +95,7 @@ def gather(domain: t.Any) -> Facts:
         record = read_record(domain)
     except RecordError as error:
         record_error = str(error)
-    return Facts(
-        name, uuid, seen.state, seen.reason, persistent, definition, seen.domain_id, job, record, record_error
-    )
+    return Facts(name, uuid, seen.state, seen.reason, persistent, definition, seen.domain_id, job, record, record_error)
 
 
 def _job(domain: t.Any) -> str:

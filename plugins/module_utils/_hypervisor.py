@@ -7,7 +7,7 @@
 
 A libvirt daemon serves only five requests of one connection at a time (max_client_requests), and an agent call may
 block for a minute. So samples stay alone on the main connection, and everything that acts on a domain goes through a
-lane with a connection of its own. Whatever happens is posted to the inbox as (uuid or None for all domains, event).
+lane with a connection of its own. Whatever happens is posted to the inbox.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from ansible_collections.winguest.shutdown.plugins.module_utils._lanes import La
 try:
     import libvirt
 except ImportError:
-    LIBVIRT_IMPORT_ERROR: t.Optional[str] = traceback.format_exc()
+    LIBVIRT_IMPORT_ERROR: str | None = traceback.format_exc()
     LibvirtError: type[Exception] = OSError
 else:
     LIBVIRT_IMPORT_ERROR = None
@@ -44,7 +44,11 @@ else:
 
 Call = t.Callable[[t.Any, t.Any], Done]
 Answer = t.Callable[[Done], None]
-Inbox = queue.SimpleQueue[tuple[t.Optional[str], Event]] if t.TYPE_CHECKING else queue.SimpleQueue
+
+
+class Inbox(queue.SimpleQueue[tuple[t.Any, Event]]):
+    """What happened, in order: (the domain's UUID, or None for all domains; the event)."""
+
 
 KEEPALIVE_INTERVAL = 5
 KEEPALIVE_COUNT = 3
@@ -204,7 +208,7 @@ class Hypervisor:
 
     # ---- acts
 
-    def act(self, lane: str, uuid: str, act: Act, call: Call, answer: t.Optional[Answer] = None) -> None:
+    def act(self, lane: str, uuid: str, act: Act, call: Call, answer: Answer | None = None) -> None:
         """Run call(connection, domain) in a lane; the Done it returns, or its failure, goes to answer or the inbox."""
 
         def job() -> None:
@@ -251,7 +255,7 @@ def _alive(connection: t.Any) -> bool:
 
 
 _event_loop_lock = threading.Lock()
-_event_loop: t.Optional[threading.Thread] = None
+_event_loop: threading.Thread | None = None
 
 
 def _start_event_loop() -> None:

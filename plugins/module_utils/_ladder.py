@@ -93,8 +93,8 @@ class StateSeen:
     state: str
     reason: str = "unknown"
     sampled: bool = False
-    domain_id: t.Optional[int] = None
-    write_bytes: t.Optional[int] = None
+    domain_id: int | None = None
+    write_bytes: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -162,47 +162,47 @@ class Seen:
     """All that has been seen of one domain in this run."""
 
     started_at: float
-    domain_id: t.Optional[int] = None
+    domain_id: int | None = None
     state: str = "unknown"
     reason: str = "unknown"
     killed_by_host: bool = False
     rebooted: bool = False
     replaced: bool = False
 
-    agent: t.Optional[bool] = None
+    agent: bool | None = None
     thawed: bool = False
-    wake_asked_at: t.Optional[float] = None
-    resume_asked_at: t.Optional[float] = None
+    wake_asked_at: float | None = None
+    resume_asked_at: float | None = None
 
-    sample_asked_at: t.Optional[float] = None
-    unanswered_since: t.Optional[float] = None
-    sampled_at: t.Optional[float] = None
-    first_count: t.Optional[tuple[float, int]] = None
-    last_count: t.Optional[tuple[float, int]] = None
-    baseline: t.Optional[float] = None
-    progress_at: t.Optional[float] = None
+    sample_asked_at: float | None = None
+    unanswered_since: float | None = None
+    sampled_at: float | None = None
+    first_count: tuple[float, int] | None = None
+    last_count: tuple[float, int] | None = None
+    baseline: float | None = None
+    progress_at: float | None = None
 
-    requested_at: t.Optional[float] = None
-    method: t.Optional[str] = None
+    requested_at: float | None = None
+    method: str | None = None
     method_since: float = 0.0
     method_failed: bool = False
-    agent_asked_at: t.Optional[float] = None
+    agent_asked_at: float | None = None
     agent_pending: bool = False
     presses: int = 0
-    pressed_at: t.Optional[float] = None
-    accepted_at: t.Optional[float] = None
+    pressed_at: float | None = None
+    accepted_at: float | None = None
     accepted_by: str = ""
 
-    busy: t.Optional[Act] = None
+    busy: Act | None = None
     busy_since: float = 0.0
-    evidence_at: t.Optional[float] = None
-    final_act: t.Optional[Act] = None
+    evidence_at: float | None = None
+    final_act: Act | None = None
     final_result: str = ""
     final_at: float = 0.0
     failure: str = ""
     denied: str = ""
 
-    lost_at: t.Optional[float] = None
+    lost_at: float | None = None
     lost_detail: str = ""
     cancelled: str = ""
 
@@ -443,7 +443,7 @@ def _powered_off(seen: Seen) -> bool:
     return seen.state == "in_shutdown" or (seen.state, seen.reason) == ("paused", "shutting_down")
 
 
-def current_method(policy: Policy, seen: Seen, now: float) -> t.Optional[str]:
+def current_method(policy: Policy, seen: Seen, now: float) -> str | None:
     """The method whose turn it is: each in turn until accepted; after that only those that come later on the list."""
     usable = [m for m in policy.methods if m != "agent" or _agent_usable(seen)]
     if seen.method in usable and not seen.method_failed and not _silent(policy, seen, now):
@@ -471,7 +471,7 @@ def _last_life(seen: Seen) -> float:
     return max(seen.method_since, seen.accepted_at or 0.0, seen.progress_at or 0.0)
 
 
-def _ended(seen: Seen) -> t.Optional[End]:
+def _ended(seen: Seen) -> End | None:
     if seen.replaced:
         return End("restarted", "the domain was stopped and started anew by someone else while it was being shut down")
     if seen.rebooted and seen.requested_at is not None and seen.state not in ("shutoff", "gone"):
@@ -501,7 +501,8 @@ def _how_it_went_off(seen: Seen) -> End:
         return End("error", "QEMU was terminated by the host, not by the guest (SHUTDOWN event with detail HOST)")
     if seen.requested_at is None:
         return End("already_off", "the guest went off before anything was asked of it")
-    return End("graceful", "the guest shut down and powered off")
+    sign = f" (first sign: {seen.accepted_by})" if seen.accepted and seen.accepted_by != POWERED_OFF else ""
+    return End("graceful", f"the guest shut down and powered off{sign}")
 
 
 def _unreachable(policy: Policy, detail: str) -> str:
@@ -511,7 +512,7 @@ def _unreachable(policy: Policy, detail: str) -> str:
     )
 
 
-def _sample_due(policy: Policy, seen: Seen, now: float) -> t.Optional[Step]:
+def _sample_due(policy: Policy, seen: Seen, now: float) -> Step | None:
     """Ask for a sample, or end when libvirt has not answered one for as long as a lost connection may last."""
     if seen.unanswered_since is not None and now - seen.unanswered_since >= policy.reconnect_timeout:
         return End("error", _unreachable(policy, "no answer"))
@@ -527,8 +528,7 @@ def _wants_sample(policy: Policy, seen: Seen, now: float) -> bool:
         return True
     age = now - seen.sampled_at
     if _measuring(policy, seen):
-        assert seen.first_count is not None
-        return now - seen.first_count[0] >= policy.baseline_time and age >= min(FRESH, policy.baseline_time)
+        return now >= _baseline_end(policy, seen) and age >= min(FRESH, policy.baseline_time)
     clocks_end = _clocks_end(policy, seen)
     if now >= clocks_end and not _finishing(seen):
         return age >= FRESH or seen.sampled_at < clocks_end
@@ -537,9 +537,13 @@ def _wants_sample(policy: Policy, seen: Seen, now: float) -> bool:
 
 def _measuring(policy: Policy, seen: Seen) -> bool:
     """Whether the idle writes are still being measured, before the first request."""
-    if seen.requested_at is not None or seen.first_count is None or not policy.methods or policy.baseline_time <= 0:
+    if seen.requested_at is not None or seen.last_count is None or not policy.methods or policy.baseline_time <= 0:
         return False
-    return seen.baseline is None or (seen.last_count or seen.first_count)[0] - seen.first_count[0] < policy.baseline_time
+    return seen.baseline is None or seen.last_count[0] < _baseline_end(policy, seen)
+
+
+def _baseline_end(policy: Policy, seen: Seen) -> float:
+    return (0.0 if seen.first_count is None else seen.first_count[0]) + policy.baseline_time
 
 
 def _busy_until(policy: Policy, seen: Seen) -> float:
@@ -552,7 +556,7 @@ def _finishing(seen: Seen) -> bool:
     return seen.busy in FINAL_ACTS
 
 
-def _prepare(policy: Policy, seen: Seen, now: float) -> t.Optional[Step]:
+def _prepare(policy: Policy, seen: Seen, now: float) -> Step | None:
     """Bring the guest to where it can hear a request: awake, running, thawed, its idle writes measured."""
     if seen.state == "pmsuspended" and policy.wake:
         if seen.wake_asked_at is None or now - seen.wake_asked_at >= LIMITS["wake"]:
@@ -567,13 +571,15 @@ def _prepare(policy: Policy, seen: Seen, now: float) -> t.Optional[Step]:
     return _wait(policy, seen, now) if _measuring(policy, seen) else None
 
 
-def _request(policy: Policy, seen: Seen, now: float) -> t.Optional[Step]:
+def _request(policy: Policy, seen: Seen, now: float) -> Step | None:
     if seen.state != "running":
         return None
     method = current_method(policy, seen, now)
     asked = seen.method == "agent" and not seen.method_failed and not _silent(policy, seen, now)
     if method == "agent" and not (asked or seen.agent_pending) and now >= _next_call(policy, seen):
-        return Do("agent", _why(seen, "agent", "ask the guest agent: it can't be vetoed, and applications are not asked"))
+        return Do(
+            "agent", _why(seen, "agent", "ask the guest agent: it can't be vetoed, and applications are not asked")
+        )
     if method == "acpi" and (policy.press_after_acceptance or not seen.accepted) and now >= _next_press(policy, seen):
         return Do("press", _why(seen, "acpi", "press the ACPI power button"))
     return None
@@ -629,7 +635,9 @@ def _after_final(policy: Policy, seen: Seen, now: float) -> Step:
     if act == "save" and not answered:
         return Do("abort_save", f"the managed save took longer than save_timeout={policy.save_timeout:g} s")
     if act == "abort_save":
-        return End("error", f"the managed save took longer than save_timeout={policy.save_timeout:g} s; nothing was forced")
+        return End(
+            "error", f"the managed save took longer than save_timeout={policy.save_timeout:g} s; nothing was forced"
+        )
     failure = seen.failure or "no answer"
     if act == "save":
         return End("error", f"the managed save failed: {failure}; the guest was not forced")
@@ -672,8 +680,8 @@ def _wait(policy: Policy, seen: Seen, now: float, *also: float) -> Wait:
         moments.append(seen.sampled_at + policy.poll_interval)
     if seen.progress_at is not None:
         moments.append(seen.progress_at + policy.stall_timeout)
-    if _measuring(policy, seen) and seen.first_count is not None:
-        moments.append(seen.first_count[0] + policy.baseline_time)
+    if _measuring(policy, seen):
+        moments.append(_baseline_end(policy, seen))
     if seen.state == "pmsuspended" and seen.wake_asked_at is not None:
         moments.append(seen.wake_asked_at + LIMITS["wake"])
     if seen.method is not None:

@@ -24,7 +24,7 @@ class Definition:
     acpi: bool
     on_poweroff: str
     agent_channel: bool
-    agent_connected: t.Optional[bool]
+    agent_connected: bool | None
     display: bool
     block_jobs: tuple[str, ...]
 
@@ -39,7 +39,7 @@ class Facts:
     reason: str
     persistent: bool
     definition: Definition
-    domain_id: t.Optional[int] = None
+    domain_id: int | None = None
     job: str = ""
     record: Record = dataclasses.field(default_factory=Record)
     record_error: str = ""

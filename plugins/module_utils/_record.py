@@ -52,7 +52,7 @@ class Past:
     at: str
     outcome: str
     method: str
-    accept_seconds: t.Optional[float]
+    accept_seconds: float | None
     finish_seconds: float
 
 
@@ -60,7 +60,7 @@ class Past:
 class Record:
     """The whole element."""
 
-    request: t.Optional[Request] = None
+    request: Request | None = None
     history: tuple[Past, ...] = ()
 
     def with_past(self, past: Past) -> Record:
@@ -97,7 +97,7 @@ def from_xml(text: str) -> Record:
     return Record(requests[0] if requests else None, history[-HISTORY_LENGTH:])
 
 
-def _attributes(entry: t.Union[Request, Past]) -> dict[str, str]:
+def _attributes(entry: Request | Past) -> dict[str, str]:
     return {name: str(value) for name, value in dataclasses.asdict(entry).items() if value not in (None, "")}
 
 

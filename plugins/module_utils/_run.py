@@ -98,7 +98,7 @@ class Run:
         for uuid in touched:
             self._step(uuid, now)
 
-    def _take(self, item: tuple[t.Optional[str], Event], touched: dict[str, None]) -> None:
+    def _take(self, item: tuple[str | None, Event], touched: dict[str, None]) -> None:
         uuid, event = item
         now = time.monotonic()
         if isinstance(event, ConnectionLost) and not self._reconnecting:

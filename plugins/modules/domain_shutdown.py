@@ -1,6 +1,7 @@
 #!/usr/bin/python
 
 # SPDX-FileCopyrightText: 2026 The winguest.shutdown contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ version_added: 0.1.0
 author:
   - The winguest.shutdown contributors (@winguest)
 description:
-  - Asks one domain, many, or all domains of a hypervisor to shut down, all at once on one libvirt connection, and follows
+  - Asks one domain, many, or all domains of a hypervisor to shut down, all at once on one libvirt connection, and
+    follows
     each of them on libvirt's events until it has ended in one named outcome.
   - Politest first. The ACPI power button is pressed, and pressed again until the guest shows that it started; then the
     guest agent is asked. Each request is one explicit libvirt shutdown flag, so libvirt never chooses for itself.
@@ -49,7 +51,8 @@ options:
   domains:
     description:
       - The domains to shut down.
-      - Each is either a plain string, the domain's name, or a dictionary with C(name) or C(uuid) (or both, which must then
+      - Each is either a plain string, the domain's name, or a dictionary with C(name) or C(uuid) (or both, which must
+        then
         belong together) and any of the options of this module from O(methods) to O(waive), which then hold for that
         domain in place of the task's own.
       - A domain that does not exist, or that is named twice (by name and by UUID, for example), is an error, and then
@@ -71,9 +74,11 @@ options:
     type: str
   methods:
     description:
-      - How the guest is asked, in this order. A method that brings no sign of life for O(accept_timeout) seconds, or that
+      - How the guest is asked, in this order. A method that brings no sign of life for O(accept_timeout) seconds, or
+        that
         cannot be delivered, gives way to the next one, and after the last one the first has its turn again.
-      - V(acpi) presses the ACPI power button. Windows asks applications, and a setting or an application can swallow it.
+      - V(acpi) presses the ACPI power button. Windows asks applications, and a setting or an application can swallow
+        it.
       - V(agent) asks the QEMU guest agent. Nothing can veto it, and applications lose what was not saved
         (C(ExitWindowsEx) with C(EWX_FORCE), from the agent's source).
       - A method that the domain's definition cannot carry is left out, and the timeline says so.
@@ -85,13 +90,15 @@ options:
   accept_timeout:
     description:
       - Seconds without a sign of life after which the next method is tried.
-      - Signs of life are the guest's own power-off, the guest agent's stop, and block writes above the guest's baseline.
+      - Signs of life are the guest's own power-off, the guest agent's stop, and block writes above the guest's
+        baseline.
       - Must not be longer than O(timeout).
       - The default is 60, or O(timeout) where that is shorter.
     type: float
   timeout:
     description:
-      - The finish clock, in seconds from the first request. From then on the guest is waited for only as long as it shows
+      - The finish clock, in seconds from the first request. From then on the guest is waited for only as long as it
+        shows
         progress, and then O(on_timeout) applies.
     type: float
     default: 300
@@ -113,30 +120,35 @@ options:
     default: 10
   double_press:
     description:
-      - Press the power button in pairs half a second apart, because the first press only turns on the display of a Windows
+      - Press the power button in pairs half a second apart, because the first press only turns on the display of a
+        Windows
         guest whose display is off. The second one is left out when the first was accepted within that time.
     type: bool
     default: true
   press_after_acceptance:
     description:
-      - Go on pressing after the guest has accepted. Windows ignores that; a guest whose button toggles cancels its shutdown.
+      - Go on pressing after the guest has accepted. Windows ignores that; a guest whose button toggles cancels its
+        shutdown.
     type: bool
     default: false
   baseline_time:
     description:
-      - Seconds for which the guest's idle block writes are measured before the first request. V(0) measures nothing, or at
+      - Seconds for which the guest's idle block writes are measured before the first request. V(0) measures nothing,
+        or at
         least 1.
     type: float
     default: 3
   progress_min_rate:
     description:
-      - Bytes a second of block writes below which nothing counts as progress. What counts must also be at least twice the
+      - Bytes a second of block writes below which nothing counts as progress. What counts must also be at least twice
+        the
         baseline.
     type: float
     default: 65536
   poll_interval:
     description:
-      - Seconds between samples of the domains' states and block writes. The states are only the safety net for lost events.
+      - Seconds between samples of the domains' states and block writes. The states are only the safety net for lost
+        events.
         At least 1.
     type: float
     default: 5
@@ -145,7 +157,8 @@ options:
       - What happens to a guest whose clocks have run out.
       - V(leave) leaves it running. The request stays on record as outstanding, because the guest may still obey it.
       - V(save) saves the guest with its memory (managed save); the next start of the domain resumes it.
-      - V(force) powers it off. Evidence is written to O(evidence_dir) first, its file systems are frozen where the guest
+      - V(force) powers it off. Evidence is written to O(evidence_dir) first, its file systems are frozen where the
+        guest
         agent answers, QEMU is ended gently (SIGTERM), and by SIGKILL only when the gentle way fails.
       - A guest that a storage error has paused is left as it is, whatever this says.
     type: str
@@ -158,7 +171,8 @@ options:
     default: 600
   reconnect_timeout:
     description:
-      - Seconds to wait for libvirt to come back when the connection to it breaks. Nothing is forced meanwhile, and when it
+      - Seconds to wait for libvirt to come back when the connection to it breaks. Nothing is forced meanwhile, and
+        when it
         stays away the outcome is C(error).
     type: float
     default: 60
@@ -174,12 +188,14 @@ options:
     default: false
   thaw:
     description:
-      - Thaw the guest's file systems through the guest agent before the first request, should something have frozen them.
+      - Thaw the guest's file systems through the guest agent before the first request, should something have frozen
+        them.
     type: bool
     default: true
   waive:
     description:
-      - Traps that are to be ignored. A trap refuses the domain, and RV(domains[].reason) then names its id and its cure.
+      - Traps that are to be ignored. A trap refuses the domain, and RV(domains[].reason) then names its id and its
+        cure.
       - V(domain_on_poweroff) is an C(<on_poweroff>) that turns the shutdown into a restart.
       - V(domain_job) is a libvirt job under way (migration, save, dump, snapshot, backup).
       - V(domain_block_job) is a block copy or commit under way.
@@ -189,14 +205,16 @@ options:
     default: []
   evidence_dir:
     description:
-      - Folder on the hypervisor for the evidence of guests before they are forced. Made with mode 0700 when missing, with a
+      - Folder on the hypervisor for the evidence of guests before they are forced. Made with mode 0700 when missing,
+        with a
         folder in it for each forced guest.
       - Holds the guest's screen as PNG and a JSON document with statistics and timeline, mode 0600.
       - It must be writable when any domain has O(on_timeout=force); otherwise nothing is asked of any domain.
     type: path
     default: /var/lib/winguest/evidence
 notes:
-  - "The same in the words of Tencent Cloud's StopInstances: SOFT is O(on_timeout=leave). SOFT_FIRST is O(on_timeout=force),
+  - "The same in the words of Tencent Cloud's StopInstances: SOFT is O(on_timeout=leave). SOFT_FIRST is
+    O(on_timeout=force),
     with O(max_timeout) equal to O(timeout) for a fixed deadline (300 seconds there). HARD is O(methods=[]) with
     O(timeout=0), O(max_timeout=0) and O(on_timeout=force): no request, no wait, but still evidence first."
   - The task fails when any domain ended as C(left_running), C(refused), C(restarted), C(cancelled) or C(error); all
@@ -285,7 +303,8 @@ domains:
       type: str
       sample: the guest shut down and powered off
     method:
-      description: The method that was in use when the guest obeyed, V(acpi) or V(agent); null unless it was C(graceful).
+      description: The method that was in use when the guest obeyed, V(acpi) or V(agent); null unless it was
+        C(graceful).
       returned: always
       type: str
       sample: acpi
@@ -331,7 +350,8 @@ domains:
       elements: str
       sample: []
     plan:
-      description: In check mode, what would be done, step by step; empty otherwise and for domains whose outcome is clear.
+      description: In check mode, what would be done, step by step; empty otherwise and for domains whose outcome is
+        clear.
       returned: always
       type: list
       elements: str
@@ -379,7 +399,6 @@ totals:
   sample: {"domains": 3, "forced": 1, "graceful": 2}
 """
 
-import queue
 import signal
 import typing as t
 
@@ -446,8 +465,8 @@ class Wanted(t.NamedTuple):
     """One entry of domains, checked."""
 
     where: str
-    name: t.Optional[str]
-    uuid: t.Optional[str]
+    name: str | None
+    uuid: str | None
     policy: Policy
 
 
@@ -481,10 +500,12 @@ def read_domains(entries: t.Sequence[t.Any], defaults: t.Mapping[str, t.Any]) ->
 
 
 def check(module: AnsibleModule) -> list[Wanted]:
-    """The wanted domains, none with all=true; everything that can be known to be wrong without libvirt is found here."""
+    """The wanted domains, none with all=true. Whatever can be known to be wrong without libvirt is found here."""
     params = module.params
     if params["domains"] is not None and not params["domains"]:
-        raise PolicyError("domains is empty; name at least one domain, or use all=true for every domain of the hypervisor")
+        raise PolicyError(
+            "domains is empty; name at least one domain, or use all=true for every domain of the hypervisor"
+        )
     if (params["domains"] is None) != params["all"]:
         raise PolicyError("give exactly one of domains, a list of the domains to shut down, and all=true")
     if params["name_pattern"] is not None and not params["all"]:
@@ -499,7 +520,7 @@ def check(module: AnsibleModule) -> list[Wanted]:
 
 def shut_down(module: AnsibleModule, wanted: list[Wanted]) -> dict[str, t.Any]:
     """Take up the domains, carry the run out unless in check mode, and return the results."""
-    inbox: Inbox = queue.SimpleQueue()
+    inbox = Inbox()
     hypervisor = Hypervisor(module.params["uri"], inbox)
     run = Run(hypervisor, inbox, module.params["evidence_dir"])
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):

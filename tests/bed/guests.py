@@ -16,6 +16,7 @@ from __future__ import annotations
 import os
 import socket
 import time
+import uuid
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from types import TracebackType
 
 import libvirt
 
-from bed import agent_guest
+from bed import acpi_guest, agent_guest
 from bed.private_libvirt import LONGEST_SOCKET_PATH, PrivateLibvirt
 
 CACHE = Path(__file__).resolve().parents[2] / ".cache" / "bed"
@@ -56,8 +57,6 @@ class AcpiGuest:
 
     def xml(self, directory: Path, cache: Path) -> str:
         """The domain's XML; the kernel (in `cache`) and the disk (in `directory`) it names are made where missing."""
-        from bed import acpi_guest
-
         domain, devices = skeleton(self, directory)
         boot(domain, acpi_guest.build(cache), self.behaviour)
         disk = file_of(self.name, "disk", directory)
@@ -108,6 +107,7 @@ def skeleton(guest: Guest, directory: Path) -> tuple[ET.Element, ET.Element]:
     """What the domains of all guests have in common: the domain and its devices."""
     domain = ET.Element("domain", type="kvm" if guest.kvm else "qemu")
     add(domain, "name", guest.name)
+    add(domain, "uuid", str(uuid.uuid5(uuid.NAMESPACE_URL, guest.name)))  # a domain can be defined again by its name
     if guest.windows:
         system = add(add(domain, "metadata"), f"{{{LIBOSINFO}}}libosinfo")
         add(system, f"{{{LIBOSINFO}}}os", id=WINDOWS_10)
@@ -173,7 +173,6 @@ class Bed:
         """`cache`: the folder of what is made once, such as the guests' kernels; the others as in PrivateLibvirt."""
         self.daemon = PrivateLibvirt(libvirtd_conf, base, capabilities=cache / "capabilities")
         self.cache = cache
-        self._com2: dict[str, socket.socket] = {}
 
     def __enter__(self) -> Bed:
         self.daemon.start()
@@ -188,8 +187,6 @@ class Bed:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for control in self._com2.values():
-            control.close()
         self.daemon.stop()
 
     @property
@@ -231,24 +228,16 @@ class Bed:
             time.sleep(0.05)
         return found + len(text)
 
-    def tell(self, name: str, words: str) -> None:
-        """Write a line to the guest's second serial port."""
-        line = f"{words}\n".encode()
-        try:
-            self._com2_of(name).sendall(line)
-        except ConnectionError:  # another QEMU is at the other end by now
-            self._com2.pop(name).close()
-            self._com2_of(name).sendall(line)
-
-    def _com2_of(self, name: str) -> socket.socket:
-        # Kept open: what a closed connection still holds might never reach the guest.
-        if name not in self._com2:
-            path = file_of(name, "com2", self.directory)
-            control = socket.socket(socket.AF_UNIX)
+    def tell(self, name: str, words: str, timeout: float = 10) -> None:
+        """Write a line to the second serial port of an ACPI guest, and wait until the guest has taken it."""
+        path = file_of(name, "com2", self.directory)
+        with socket.socket(socket.AF_UNIX) as com2:
+            com2.settimeout(timeout)
             try:
-                control.connect(str(path))
+                com2.connect(str(path))
+                com2.sendall(f"{words}\n".encode())
+                taken = any(line.endswith(" told\n") for line in com2.makefile())
             except OSError as error:
-                control.close()
-                raise RuntimeError(f'"{name}" cannot be told anything through {path}: is it running?') from error
-            self._com2[name] = control
-        return self._com2[name]
+                raise RuntimeError(f'"{name}" was not told "{words}" through {path}: {error}') from error
+        if not taken:
+            raise RuntimeError(f'"{name}" ended before it was told "{words}" through {path}.')

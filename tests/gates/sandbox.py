@@ -103,6 +103,8 @@ def _environment() -> dict[str, str]:
 
 
 def _update_copy() -> None:
+    if not (ROOT / ".git").exists():
+        pytest.fail(f"The gates ask git which files are sources, and {ROOT} is no git clone. Use one.", False)
     listed = subprocess.run(
         # The checkout may belong to someone else than root.
         ["git", "-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
@@ -112,11 +114,6 @@ def _update_copy() -> None:
         text=True,
     ).stdout.split("\0")
     wanted = {name for name in listed if name and (ROOT / name).is_file()}
-    for name in wanted:
-        source, target = ROOT / name, COPY / name
-        if not target.is_file() or not filecmp.cmp(source, target, shallow=False):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(source, target)
     for path in sorted(COPY.rglob("*"), reverse=True):
         name = str(path.relative_to(COPY))
         if name in wanted or f"{name}/".startswith(KEPT):
@@ -125,6 +122,12 @@ def _update_copy() -> None:
             path.unlink()
         elif not any(path.iterdir()):
             path.rmdir()
+    for name in wanted:
+        source, target = ROOT / name, COPY / name
+        if not target.is_file() or not filecmp.cmp(source, target, shallow=False):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
+        shutil.copymode(source, target)
     # Some of the programs ask git which files there are.
     subprocess.run(["git", "init", "--quiet"], cwd=COPY, check=True)
     subprocess.run(["git", "add", "--all"], cwd=COPY, check=True)

@@ -71,12 +71,12 @@ class Monitor:
             assert "error" not in message, message
         return message["return"]
 
-    def wait(self, event: str) -> float:
-        """Wait for an event; the time it bears."""
+    def wait(self, event: str, **data: object) -> float:
+        """Wait until there is an event with these data, or take one that was there before; the time it bears."""
         seen = 0
         while True:
             for message in self.events[seen:]:
-                if message["event"] == event:
+                if message["event"] == event and data.items() <= message["data"].items():
                     stamp = message["timestamp"]
                     return float(stamp["seconds"] + stamp["microseconds"] / 1e6)
             seen = len(self.events)
@@ -84,7 +84,13 @@ class Monitor:
 
     def channel_is_open(self) -> bool:
         """Whether an agent in the guest has opened its port."""
-        return next(bool(device["frontend-open"]) for device in self.execute("query-chardev") if device["label"] == "agent")
+        opened = {device["label"]: bool(device["frontend-open"]) for device in self.execute("query-chardev")}
+        return opened["agent"]
+
+    def wait_for_closed_channel(self) -> None:
+        """Wait until no agent has its port open. Where one still has, its closing will be an event."""
+        while self.channel_is_open():
+            self.read()
 
 
 class Machine:
@@ -93,15 +99,17 @@ class Machine:
     def __init__(self, guest: AgentGuest, folder: Path, **behaviour: Any) -> None:
         self.disk = folder / "disk.img"
         make_disk(guest, self.disk)
-        sockets = {name: f"socket,id={name},path={folder / name},server=on,wait=off" for name in ("agent", "monitor")}
         # fmt: off
         self.process = subprocess.Popen(
             [
-                "qemu-system-x86_64", "-machine", "pc,accel=tcg", "-m", "128", "-smp", "1", "-nodefaults", "-no-reboot",
-                "-display", "none", "-kernel", guest.kernel, "-initrd", guest.initramfs, "-append", command_line(**behaviour),
-                "-drive", f"file={self.disk},format=raw,if=virtio", "-serial", "stdio",
-                "-chardev", sockets["monitor"], "-mon", "chardev=monitor,mode=control",
-                "-chardev", sockets["agent"], "-device", "virtio-serial",
+                "qemu-system-x86_64", "-machine", "pc,accel=tcg", "-m", "128", "-smp", "1", "-nodefaults",
+                "-display", "none", "-no-reboot", "-serial", "stdio",
+                "-kernel", guest.kernel, "-initrd", guest.initramfs, "-append", command_line(**behaviour),
+                "-drive", f"file={self.disk},format=raw,if=virtio",
+                "-chardev", f"socket,id=monitor,path={folder / 'monitor'},server=on,wait=off",
+                "-mon", "chardev=monitor,mode=control",
+                "-chardev", f"socket,id=agent,path={folder / 'agent'},server=on,wait=off",
+                "-device", "virtio-serial",
                 "-device", "virtserialport,id=channel,chardev=agent,name=org.qemu.guest_agent.0",
             ],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -211,7 +219,7 @@ def test_a_slow_guest_loses_its_agent_at_once(start: Callable[..., Machine], ask
     else:
         machine.press()
     machine.hear_all(f"asked by {asked_by}", "shutting down", "agent stopped", "off")
-    assert machine.monitor.wait("SHUTDOWN") - machine.monitor.wait("VSERPORT_CHANGE") > 2.5
+    assert machine.monitor.wait("SHUTDOWN") - machine.monitor.wait("VSERPORT_CHANGE", open=False) > 2.5
     assert machine.ended() is FilesystemState.CLEAN
 
 
@@ -238,25 +246,27 @@ def test_an_absent_agent_and_an_ignored_button_leave_the_guest_running(start: Ca
     assert machine.process.poll() is None
 
 
+def test_a_misspelt_behaviour_is_refused(start: Callable[..., Machine]) -> None:
+    with pytest.raises(AssertionError, match="guest: does not know agent=hangs"):
+        start(agent="hangs")
+
+
 def test_a_hung_agent_is_connected_and_silent(start: Callable[..., Machine]) -> None:
     machine = start(agent="hung")
-    machine.agent.synchronise()
     machine.hear("agent hung")
     assert machine.monitor.channel_is_open()
     with pytest.raises(TimeoutError):
         machine.agent.synchronise(timeout=2)
     machine.press()
     machine.hear_all("asked by button", "agent stopped", "off")
-    assert machine.monitor.wait("VSERPORT_CHANGE") < machine.monitor.wait("SHUTDOWN")
+    assert machine.monitor.wait("VSERPORT_CHANGE", open=False) < machine.monitor.wait("SHUTDOWN")
     assert machine.ended() is FilesystemState.CLEAN
 
 
 def test_an_agent_that_dies_closes_its_channel(start: Callable[..., Machine]) -> None:
     machine = start(agent="dies")
-    machine.agent.synchronise()
     machine.hear("agent died")
-    machine.monitor.wait("VSERPORT_CHANGE")
-    assert not machine.monitor.channel_is_open()
+    machine.monitor.wait_for_closed_channel()
     machine.press()
     machine.hear_all("asked by button", "off")
     assert machine.ended() is FilesystemState.CLEAN

@@ -32,7 +32,7 @@ from ansible_collections.winguest.shutdown.plugins.module_utils._policy import P
 class Guest:
     """What the guest will do. Times in seconds; None is never."""
 
-    presses_needed: t.Optional[int] = 1
+    presses_needed: int | None = 1
     ready_after: float = 0.0
     works_for: float = 0.0
     works_at: float = 1e6
@@ -47,9 +47,9 @@ class Guest:
     save: t.Literal["ok", "failed", "never"] = "ok"
     destroy: t.Literal["ok", "busy", "failed", "never"] = "ok"
     evidence: t.Literal["ok", "failed", "never"] = "ok"
-    lost_at: t.Optional[float] = None
+    lost_at: float | None = None
     lost_for: float = 0.0
-    cancel_at: t.Optional[float] = None
+    cancel_at: float | None = None
     events_lost: tuple[bool, ...] = ()
 
 
@@ -72,7 +72,7 @@ class World:
         self.now = 0.0
         self.state, self.reason = ("pmsuspended", "unknown") if guest.asleep else ("running", "booted")
         self.presses = 0
-        self.began_at: t.Optional[float] = None
+        self.began_at: float | None = None
         self.agent_there = guest.agent != "absent"
         self.queue: list[tuple[float, int, t.Callable[[], None]]] = []
         self.order = itertools.count()
@@ -157,7 +157,7 @@ class World:
                 self.begin()
         return "ok", ""
 
-    def _agent(self) -> tuple[t.Optional[str], str]:
+    def _agent(self) -> tuple[str | None, str]:
         kind = self.guest.agent
         if kind == "obeys" and self.agent_there and self.state == "running":
             self.begin()
@@ -181,7 +181,7 @@ class World:
     def _thaw(self) -> tuple[str, str]:
         return "ok", "0 file systems"
 
-    def _save(self) -> tuple[t.Optional[str], str]:
+    def _save(self) -> tuple[str | None, str]:
         if self.guest.save == "ok" and self.state != "shutoff":
             self.become("shutoff", "saved")
         return (None if self.guest.save == "never" else self.guest.save), "no space left"
@@ -189,10 +189,10 @@ class World:
     def _abort_save(self) -> tuple[str, str]:
         return "ok", ""
 
-    def _evidence(self) -> tuple[t.Optional[str], str]:
+    def _evidence(self) -> tuple[str | None, str]:
         return (None if self.guest.evidence == "never" else self.guest.evidence), ""
 
-    def _destroy(self) -> tuple[t.Optional[str], str]:
+    def _destroy(self) -> tuple[str | None, str]:
         if self.state == "shutoff":
             return "ok", "domain is not running"
         if self.guest.destroy == "ok":

@@ -39,15 +39,19 @@ It says what it is doing on its first serial port (each line ends in carriage re
     guest: thawed                the agent has thawed it
     guest: shutting down         a request is being obeyed; further ones are no longer heard
     guest: agent stopped         the agent has ended, and its port is closed
+    guest: does not know W=V     one of the words above has no such value; the guest powers off at once
     guest: off                   the file system is unmounted, power goes next
 
 A shutdown of a guest that is frozen begins, and goes on only after the thaw, since its agent does not stop before.
+QEMU reports the opening and closing of a port at most once a second, and the end of a guest at once: of an agent that
+was up for less than a second when it was stopped, neither QMP nor libvirt may tell that it has gone.
+Without ACPI (no <acpi/> in the domain) there is no button, and the guest that has said "off" halts but stays on.
 """
 
 from __future__ import annotations
 
 import fcntl
-import tempfile
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -86,15 +90,18 @@ def build(cache: Path) -> AgentGuest:
     cache = cache.resolve()
     cache.mkdir(parents=True, exist_ok=True)
     folder = cache / f"agent-guest-{recipe.fingerprint()}"
+    scratch = cache / "agent-guest.partial"
     with (cache / "agent-guest.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.exists():
-            with tempfile.TemporaryDirectory(dir=cache) as scratch:
-                result = Path(scratch, "result")
-                result.mkdir()
-                recipe.make(result, Path(scratch))
-                # Whole or not at all, even if this process is killed.
-                result.rename(folder)
+            # A process that was killed has left it, and this one may be too: so the result appears whole or not at all.
+            shutil.rmtree(scratch, ignore_errors=True)
+            try:
+                (scratch / "result").mkdir(parents=True)
+                recipe.make(scratch / "result", scratch)
+                (scratch / "result").rename(folder)
+            finally:
+                shutil.rmtree(scratch, ignore_errors=True)
     return AgentGuest(folder / "kernel", folder / "initramfs", folder / "data.img")
 
 

@@ -7,6 +7,7 @@ ext4 raises the flag `needs_recovery` when it is mounted for writing, and lowers
 forced stop therefore always leaves it raised, even on a guest that wrote nothing, unless the file system was frozen at
 that moment. With the flag raised the journal is replayed at the next mount, which brings back everything that had been
 synced; what the guest had only in its memory is gone. A freeze writes that out first, so after it nothing is missing.
+Whether QEMU was ended by SIGTERM or SIGKILL makes no difference, since the host still has what the guest has flushed.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ def mends(image: Path) -> bool:
 
 
 def read_file(image: Path, name: str) -> str:
-    """What a file on the data disk of a guest that has ended holds after the journal was replayed; "" if it is not there."""
+    """What a file on the data disk of a guest that has ended holds once the journal is replayed ("" without a file)."""
     with tempfile.TemporaryDirectory() as scratch:
         copy = Path(shutil.copy(image, scratch))
         attempt("e2fsck", "-p", str(copy))

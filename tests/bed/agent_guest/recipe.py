@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The winguest.shutdown contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How the agent guest is made from Debian packages, none of which is installed: kernel, initramfs and empty data disk."""
+"""How kernel, initramfs and data disk of the agent guest are made from Debian packages, none of which is installed."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def kernel_package() -> str:
         kind, _, package = line.strip().partition(": ")
         if kind == "Depends" and package.startswith("linux-image-"):
             return package
-    raise ToolError(f'apt knows no kernel behind {KERNEL_META_PACKAGE}: this needs Debian on amd64, and "apt-get update"')
+    raise ToolError(f'apt knows no kernel behind {KERNEL_META_PACKAGE}: on Debian for amd64, run "apt-get update"')
 
 
 def one_file(files: Path, place: str) -> Path:
@@ -107,6 +107,7 @@ def make_initramfs(wanted: dict[str, Path], guest: Path, archive: Path) -> None:
     for place, source in wanted.items():
         (guest / place).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(source, guest / place)
+    (guest / "bin/sh").symlink_to("busybox")
     # Programs name their loader as /lib64/ld-linux-x86-64.so.2.
     (guest / "lib64").symlink_to(LIBRARIES)
     (guest / "lib/modules/order").write_text(lines(MODULES))

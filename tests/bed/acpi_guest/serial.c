@@ -1,0 +1,78 @@
+/* SPDX-FileCopyrightText: 2026 The winguest.shutdown contributors
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+
+#include "serial.h"
+
+#include "clock.h"
+#include "interrupts.h"
+
+enum { DATA, INTERRUPTS, FIFO, LINE, MODEM, STATUS, SCRATCH = 7 };
+enum { RECEIVED = 0x01, ROOM_TO_SEND = 0x20, PATIENCE_MS = 20 };
+
+struct port {
+    uint16_t base;
+    bool exists, blocked;
+};
+
+static struct port com1 = {.base = 0x3F8}, com2 = {.base = 0x2F8};
+static char line[1024];
+static size_t length;
+
+static void start(struct port *port, uint8_t interrupts) {
+    outb(port->base + SCRATCH, 0x5A);
+    port->exists = inb(port->base + SCRATCH) == 0x5A;
+    if (!port->exists) {
+        return;
+    }
+    outb(port->base + LINE, 0x80);
+    outb(port->base + DATA, 1);
+    outb(port->base + INTERRUPTS, 0);
+    outb(port->base + LINE, 0x03);
+    outb(port->base + FIFO, 0xC7);
+    outb(port->base + MODEM, 0x0B);
+    outb(port->base + INTERRUPTS, interrupts);
+}
+
+void serial_start(void) {
+    start(&com1, 0);
+    start(&com2, RECEIVED);
+    interrupts_allow(IRQ_COM2);
+    length = 0;
+}
+
+static bool can_send(const struct port *port) { return inb(port->base + STATUS) & ROOM_TO_SEND; }
+
+/* Whoever does not read is waited for only once, until he reads again. */
+static void write(struct port *port, const char *text) {
+    for (; port->exists && *text; text++) {
+        for (uint32_t start = now(); !can_send(port);) {
+            if (port->blocked || now() - start > PATIENCE_MS) {
+                port->blocked = true;
+                return;
+            }
+        }
+        port->blocked = false;
+        outb(port->base + DATA, *text);
+    }
+}
+
+void serial_write(const char *text) {
+    write(&com1, text);
+    write(&com2, text);
+}
+
+char *serial_line(void) {
+    while (com2.exists && inb(com2.base + STATUS) & RECEIVED) {
+        char c = inb(com2.base + DATA);
+        if (c == '\n' || c == '\r') {
+            line[length] = 0;
+            length = 0;
+            return line;
+        }
+        if (length < sizeof(line) - 1) {
+            line[length++] = c;
+        }
+    }
+    return NULL;
+}

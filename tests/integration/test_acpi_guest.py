@@ -1,0 +1,558 @@
+# SPDX-FileCopyrightText: 2026 The winguest.shutdown contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The ACPI guest does under plain QEMU what its words say."""
+
+from __future__ import annotations
+
+import os
+import select
+import shutil
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import checkout
+import pytest
+from bed import acpi_guest
+from bed.acpi_guest import AcpiGuestError, DiskState, build, disk_state, make_disk
+from bed.qmp import Qmp
+
+# An upper bound for a machine on which much else runs.
+PATIENCE = 60
+# For what must not happen: long enough for a guest that would do it.
+A_WHILE = 1.0
+SECTOR = 512
+GREEN, GREY, RED, BLUE = (0, 170, 0), (170, 170, 170), (170, 0, 0), (0, 0, 170)
+
+
+class Machine:
+    """One ACPI guest under QEMU, from its start to `close`."""
+
+    def __init__(self, kernel: Path, folder: Path, words: str, disk: bool, extra: tuple[str, ...]) -> None:
+        self.disk = folder / "disk"
+        self.com2_path = folder / "com2"
+        self.screenshot = folder / "screen.ppm"
+        self.started = time.monotonic()
+        sockets = {name: f"socket,id={name},path={folder / name},server=on,wait=off" for name in ("com2", "monitor")}
+        # fmt: off
+        command = [
+            "qemu-system-x86_64", "-machine", "pc,accel=tcg", "-m", "16", "-nodefaults", "-no-user-config",
+            "-display", "none", "-vga", "std", "-kernel", str(kernel), "-append", words, "-serial", "stdio",
+            "-chardev", sockets["com2"], "-serial", "chardev:com2",
+            "-chardev", sockets["monitor"], "-mon", "chardev=monitor,mode=control", *extra,
+        ]
+        # fmt: on
+        if disk:
+            make_disk(self.disk)
+            command += ["-drive", f"file={self.disk},format=raw,if=ide,id=disk"]
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        self.said = b""
+        self.unheard = 0
+        self.com2: socket.socket | None = None
+        self.monitor: Qmp | None = None
+
+    def connect(self) -> Qmp:
+        """Connect to the monitor of a guest that has begun to speak."""
+        self.monitor = Qmp(self.com2_path.with_name("monitor"), PATIENCE)
+        return self.monitor
+
+    @property
+    def qmp(self) -> Qmp:
+        """The monitor."""
+        return self.monitor or self.connect()
+
+    def hear(self, event: str) -> int:
+        """Wait until the guest says this, after what was heard before; the milliseconds since its boot."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            while b"\n" not in self.said[self.unheard :]:
+                self._receive(event, deadline)
+            line = self.said[self.unheard : self.said.index(b"\n", self.unheard)].decode()
+            self.unheard += len(line) + 1
+            ms, _, said = line.partition(" ")
+            if said == event:
+                return int(ms)
+
+    def _receive(self, event: str, deadline: float) -> None:
+        assert self.process.stdout
+        waiting, _, _ = select.select([self.process.stdout], [], [], max(0, deadline - time.monotonic()))
+        chunk = os.read(self.process.stdout.fileno(), 4096) if waiting else b""
+        assert chunk, f'waited for "{event}", but all that was said is:\n{self.said.decode(errors="replace")}'
+        self.said += chunk
+
+    def hear_all(self, *events: str) -> list[int]:
+        """Wait until the guest says all this, in this order."""
+        return [self.hear(event) for event in events]
+
+    def next_event(self) -> str:
+        """The next thing that the guest says."""
+        while b"\n" not in self.said[self.unheard :]:
+            self._receive("anything", time.monotonic() + PATIENCE)
+        line = self.said[self.unheard :].split(b"\n", 1)[0].decode()
+        self.unheard += len(line) + 1
+        return line.partition(" ")[2]
+
+    def press(self) -> None:
+        """Press the power button."""
+        self.qmp.execute("system_powerdown")
+
+    def tell(self, words: str) -> None:
+        """Send a line to COM2, and wait until the guest has taken it."""
+        self.listen().sendall(f"{words}\n".encode())
+        self.hear("told")
+
+    def listen(self) -> socket.socket:
+        """The connection to COM2."""
+        if not self.com2:
+            self.com2 = socket.socket(socket.AF_UNIX)
+            self.com2.settimeout(PATIENCE)
+            self.com2.connect(str(self.com2_path))
+        return self.com2
+
+    def status(self) -> str:
+        """What QEMU says of the guest."""
+        return str(self.qmp.execute("query-status")["status"])
+
+    def bytes_written(self) -> int:
+        """What QEMU has counted."""
+        (disk,) = self.qmp.execute("query-blockstats")
+        return int(disk["stats"]["wr_bytes"])
+
+    def cpu_seconds(self) -> float:
+        """The processor time that QEMU has used so far."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def colour(self) -> tuple[int, ...]:
+        """The colour of the page's banner, at its left edge."""
+        self.qmp.execute("screendump", filename=str(self.screenshot))
+        kind, width, _, _, pixels = self.screenshot.read_bytes().split(maxsplit=4)
+        assert kind == b"P6"
+        start = (3 * 16 * int(width) + 4) * 3
+        return tuple(pixels[start : start + 3])
+
+    def becomes(self, colour: tuple[int, ...]) -> bool:
+        """Whether the banner takes this colour in time."""
+        return eventually(lambda: self.colour() == colour)
+
+    def ended(self) -> DiskState:
+        """Wait until QEMU has ended by itself; what the guest has left on its disk."""
+        assert self.process.wait(PATIENCE) == 0
+        return disk_state(self.disk)
+
+    def does_nothing(self) -> bool:
+        """Whether QEMU still runs the guest after a while."""
+        with pytest.raises(subprocess.TimeoutExpired):
+            self.process.wait(A_WHILE)
+        return self.status() == "running"
+
+    def close(self) -> None:
+        """Leave no process and no socket."""
+        self.process.kill()
+        self.process.wait()
+        assert self.process.stdout
+        self.process.stdout.close()
+        if self.com2:
+            self.com2.close()
+        if self.monitor:
+            self.monitor.close()
+
+
+def eventually(condition: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + PATIENCE
+    while not (held := condition()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return held
+
+
+@pytest.fixture(scope="session")
+def kernel() -> Path:
+    """The guest's kernel."""
+    return build(checkout.CACHE / "bed")
+
+
+@pytest.fixture
+def start(kernel: Path) -> Iterator[Callable[..., Machine]]:
+    """Start a guest with these words and wait until it is ready; it ends with the test."""
+    machines: list[Machine] = []
+    # Not tmp_path, which can be too long for the path of a socket.
+    folder = Path(tempfile.mkdtemp())
+
+    def start_one(words: str = "", *extra: str, disk: bool = True, until: str = "ready") -> Machine:
+        machine = Machine(kernel, folder, words, disk, extra)
+        machines.append(machine)
+        machine.hear(until)
+        machine.connect()
+        return machine
+
+    yield start_one
+    for machine in machines:
+        machine.close()
+    shutil.rmtree(folder)
+
+
+def test_it_obeys(start: Callable[..., Machine]) -> None:
+    machine = start()
+    print(f"from QEMU's start to ready: {time.monotonic() - machine.started:.2f} s")
+    assert disk_state(machine.disk) is DiskState.RUNNING
+    machine.press()
+    machine.hear_all("press 1", "accepted", "power off")
+    machine.qmp.wait("SHUTDOWN")
+    assert machine.ended() is DiskState.CLEAN
+
+
+def test_it_obeys_late_and_writes_nothing_meanwhile(start: Callable[..., Machine]) -> None:
+    machine = start("delay=1500")
+    machine.press()
+    accepted = machine.hear("accepted")
+    before = machine.bytes_written()
+    machine.press()
+    machine.hear_all("press 2", "ignored")
+    assert machine.bytes_written() == before
+    assert machine.hear("power off") - accepted >= 1500
+    assert machine.ended() is DiskState.CLEAN
+
+
+def test_only_the_second_press_counts(start: Callable[..., Machine]) -> None:
+    machine = start("presses=2")
+    assert machine.becomes(GREY)
+    machine.press()
+    machine.hear_all("press 1", "display on")
+    assert machine.becomes(GREEN)
+    assert machine.does_nothing()
+    machine.press()
+    machine.hear_all("press 2", "accepted", "power off")
+    assert machine.ended() is DiskState.CLEAN
+
+
+def test_a_press_while_it_boots_is_lost(start: Callable[..., Machine]) -> None:
+    machine = start("boot=3000", until="booting")
+    machine.press()
+    assert machine.next_event() == "ready"
+    assert machine.does_nothing()
+    machine.press()
+    machine.hear_all("press 1", "power off")
+    assert machine.ended() is DiskState.CLEAN
+
+
+def test_it_ignores(start: Callable[..., Machine]) -> None:
+    machine = start("press=ignore")
+    for press in ("press 1", "press 2"):
+        machine.press()
+        machine.hear_all(press, "ignored")
+    assert machine.does_nothing()
+    assert disk_state(machine.disk) is DiskState.RUNNING
+
+
+def test_it_hangs(start: Callable[..., Machine]) -> None:
+    machine = start("press=hang")
+    machine.press()
+    machine.hear_all("press 1", "accepted", "hang")
+    before = machine.bytes_written()
+    assert machine.becomes(RED)
+    machine.press()
+    machine.hear_all("press 2", "ignored")
+    assert machine.does_nothing()
+    assert machine.bytes_written() == before
+
+
+def test_it_updates(start: Callable[..., Machine]) -> None:
+    machine = start("press=update write=2000 rate=100 delay=500", "-no-shutdown")
+    before = machine.bytes_written()
+    machine.press()
+    machine.hear_all("accepted", "writing")
+    assert eventually(lambda: disk_state(machine.disk) is DiskState.SERVICING)
+    assert machine.becomes(BLUE)
+    first = machine.bytes_written()
+    assert eventually(lambda: machine.bytes_written() > first)
+    written = machine.hear("written")
+    assert machine.hear("power off") - written >= 500
+    assert eventually(lambda: machine.status() == "shutdown")
+    # The update's own sectors, and the marks SERVICING and CLEAN.
+    assert machine.bytes_written() - before == (200 + 2) * SECTOR
+    assert disk_state(machine.disk) is DiskState.CLEAN
+    sectors = machine.disk.read_bytes()[SECTOR : 128 * SECTOR]
+    assert sectors.count(b"write") == 127
+    assert not machine.disk.read_bytes()[128 * SECTOR :].strip(b"\0")
+
+
+def test_an_update_that_is_cut_off_shows(start: Callable[..., Machine]) -> None:
+    machine = start("press=update write=600000")
+    machine.press()
+    machine.hear("writing")
+    assert eventually(lambda: machine.bytes_written() > 10 * SECTOR)
+    machine.process.kill()
+    machine.process.wait()
+    assert disk_state(machine.disk) is DiskState.SERVICING
+
+
+def test_it_hangs_after_an_update(start: Callable[..., Machine]) -> None:
+    machine = start("press=update-hang write=500")
+    machine.press()
+    machine.hear_all("accepted", "writing", "written", "hang")
+    before = machine.bytes_written()
+    assert machine.does_nothing()
+    assert machine.bytes_written() == before
+    assert disk_state(machine.disk) is DiskState.SERVICING
+
+
+@pytest.mark.parametrize("words", ["", "press=hang"])
+def test_its_noise_goes_on_whatever_it_does(start: Callable[..., Machine], words: str) -> None:
+    machine = start(f"noise=100 {words}")
+    before, began = machine.bytes_written(), time.monotonic()
+    assert eventually(lambda: machine.bytes_written() >= before + 10 * SECTOR)
+    assert time.monotonic() - began > 0.7
+    if words:
+        machine.press()
+        machine.hear("hang")
+        before = machine.bytes_written()
+        assert eventually(lambda: machine.bytes_written() >= before + 3 * SECTOR)
+    machine.tell("noise=0")
+    before = machine.bytes_written()
+    assert machine.does_nothing()
+    assert machine.bytes_written() == before
+
+
+def test_it_sleeps_on_a_press_and_obeys_when_awake(start: Callable[..., Machine]) -> None:
+    machine = start("press=sleep presses=2 noise=100")
+    for _ in range(2):
+        for press in ("press 1", "press 2"):
+            machine.press()
+            machine.hear(press)
+        slept = machine.hear("sleep")
+        machine.qmp.wait("SUSPEND")
+        assert machine.status() == "suspended"
+        assert machine.becomes(GREY)
+        before = machine.bytes_written()
+        time.sleep(A_WHILE)
+        assert machine.bytes_written() == before
+        machine.qmp.execute("system_wakeup")
+        machine.qmp.wait("WAKEUP")
+        assert 0 <= machine.hear("awake") - slept < A_WHILE * 1000
+        assert eventually(lambda: machine.bytes_written() > before + SECTOR)
+    machine.tell("press=obey presses=1")
+    assert machine.becomes(GREEN)
+    machine.press()
+    machine.hear_all("press 1", "accepted", "power off")
+    assert machine.ended() is DiskState.CLEAN
+
+
+def test_it_falls_asleep_once_by_itself(start: Callable[..., Machine]) -> None:
+    machine = start("sleep=300")
+    machine.hear("sleep")
+    machine.qmp.wait("SUSPEND")
+    machine.qmp.execute("system_wakeup")
+    machine.hear("awake")
+    assert machine.does_nothing()
+    machine.tell("sleep=1")
+    machine.hear("sleep")
+    machine.qmp.wait("SUSPEND")
+    assert disk_state(machine.disk) is DiskState.RUNNING
+
+
+def test_a_press_while_it_sleeps_is_lost(start: Callable[..., Machine]) -> None:
+    machine = start("sleep=1")
+    machine.hear("sleep")
+    machine.qmp.wait("SUSPEND")
+    machine.press()
+    assert machine.status() == "suspended"
+    machine.qmp.execute("system_wakeup")
+    machine.hear("awake")
+    assert machine.does_nothing()
+    assert b"press" not in machine.said
+
+
+def test_it_reboots(start: Callable[..., Machine]) -> None:
+    machine = start("press=reboot presses=2 delay=200 boot=2000")
+    for _ in range(2):
+        for press in ("press 1", "press 2"):
+            machine.press()
+            machine.hear(press)
+        machine.hear_all("accepted", "reboot")
+        machine.qmp.wait("RESET")
+        machine.hear("booting")
+        assert disk_state(machine.disk) is DiskState.RUNNING
+        machine.hear("ready")
+
+
+def test_its_disk_is_clean_before_the_reset(start: Callable[..., Machine]) -> None:
+    machine = start("press=reboot", "-no-reboot")
+    machine.press()
+    machine.hear("reboot")
+    assert machine.ended() is DiskState.CLEAN
+
+
+def test_it_asks(start: Callable[..., Machine]) -> None:
+    machine = start("press=ask")
+    machine.press()
+    machine.hear_all("press 1", "asking")
+    machine.press()
+    machine.hear_all("press 2", "ignored")
+    machine.tell("noise=60000")
+    machine.tell("press=ignore write=1")
+    machine.hear("ignored")
+    machine.press()
+    machine.hear_all("press 3", "asking")
+    machine.tell("press=update write=200 rate=50")
+    machine.hear_all("accepted", "writing", "written", "power off")
+    assert machine.ended() is DiskState.CLEAN
+
+
+def test_com2_hears_all_events_and_changes_the_behaviour(start: Callable[..., Machine]) -> None:
+    machine = start("press=ignore presses=3")
+    events = machine.listen().makefile()
+    machine.listen().sendall(b"  delay=100\tpress=hang  \r\npresses=1\npress=later no=1 delay=-1 delay= delay\npress=obey\n")
+    said = [events.readline().split(" ", 1)[1] for _ in range(10)]
+    # The carriage return ends a line, too.
+    nothing = ["told\n"]
+    unknown = [f"unknown {word}\n" for word in ("press=later", "no=1", "delay=-1", "delay=", "delay")]
+    assert said == ["told\n", *nothing, "told\n", *unknown, "told\n", "told\n"]
+    machine.press()
+    said = [events.readline().split(" ", 1)[1] for _ in range(3)]
+    assert said == ["press 1\n", "accepted\n", "power off\n"]
+    assert machine.ended() is DiskState.CLEAN
+
+
+def test_unknown_words_of_the_command_line_are_reported(start: Callable[..., Machine]) -> None:
+    machine = start("quiet press=perhaps presses=2", until="unknown quiet")
+    machine.hear_all("unknown press=perhaps", "ready")
+    machine.press()
+    machine.hear("display on")
+
+
+def test_it_does_without_a_disk(start: Callable[..., Machine]) -> None:
+    machine = start("press=update write=300 noise=10", disk=False, until="no disk")
+    machine.hear("ready")
+    machine.press()
+    machine.hear_all("accepted", "writing", "written", "power off")
+    assert machine.process.wait(PATIENCE) == 0
+
+
+def test_it_does_without_serial_ports_and_screen(start: Callable[..., Machine], kernel: Path, tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    make_disk(disk)
+    # fmt: off
+    command = [
+        "qemu-system-x86_64", "-machine", "pc,accel=tcg", "-m", "16", "-nodefaults", "-display", "none",
+        "-kernel", str(kernel), "-append", "sleep=1", "-qmp", "stdio", "-drive", f"file={disk},format=raw,if=ide",
+    ]
+    # fmt: on
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as qemu:
+        assert qemu.stdin and qemu.stdout
+        try:
+            qemu.stdin.write('{"execute": "qmp_capabilities"}\n')
+            assert any("SUSPEND" in line for line in qemu.stdout)
+            qemu.stdin.write('{"execute": "system_wakeup"}\n')
+            assert any("WAKEUP" in line for line in qemu.stdout)
+            presses = threading.Event()
+            while qemu.poll() is None and not presses.wait(0.2):
+                try:
+                    qemu.stdin.write('{"execute": "system_powerdown"}\n')
+                except BrokenPipeError:
+                    break
+            assert qemu.wait(PATIENCE) == 0
+        finally:
+            qemu.kill()
+    assert disk_state(disk) is DiskState.CLEAN
+
+
+def test_without_acpi_there_is_no_button(start: Callable[..., Machine]) -> None:
+    machine = start("noise=100 sleep=1", "-no-acpi", until="no ACPI")
+    machine.hear_all("ready", "no S3")
+    machine.press()
+    before = machine.bytes_written()
+    assert eventually(lambda: machine.bytes_written() > before + SECTOR)
+    assert b"press" not in machine.said
+
+
+def test_without_s3_it_stays_awake(start: Callable[..., Machine]) -> None:
+    machine = start("press=sleep", "-global", "PIIX4_PM.disable_s3=1")
+    machine.press()
+    machine.hear_all("accepted", "no S3")
+    machine.tell("press=obey")
+    machine.press()
+    machine.hear("power off")
+    assert machine.ended() is DiskState.CLEAN
+
+
+def test_a_com2_that_nobody_reads_does_not_stop_it(start: Callable[..., Machine]) -> None:
+    machine = start()
+    machine.listen().setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+    for _ in range(30):
+        machine.tell("x " * 400)
+    machine.press()
+    machine.hear_all("press 1", "power off")
+    assert machine.ended() is DiskState.CLEAN
+
+
+def test_a_crash_is_shown_and_told(start: Callable[..., Machine]) -> None:
+    machine = start()
+    machine.qmp.execute("inject-nmi")
+    assert machine.next_event().startswith("panic exception 2 code 0 at 0010")
+    assert machine.becomes(RED)
+    assert machine.does_nothing()
+
+
+def test_it_costs_little_when_idle(start: Callable[..., Machine]) -> None:
+    machine = start()
+    before = machine.cpu_seconds()
+    time.sleep(2)
+    used = machine.cpu_seconds() - before
+    print(f"processor time of an idle guest in 2 s: {used:.2f} s")
+    assert used < 0.3
+
+
+def test_its_screen_shows_what_it_does(start: Callable[..., Machine]) -> None:
+    machine = start()
+    assert machine.becomes(GREEN)
+    assert len(set(machine.screenshot.read_bytes().split(maxsplit=4)[4])) > 2
+
+
+def test_it_is_built_once(kernel: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "not" / "there yet"
+    made: list[Path] = []
+    builders = [threading.Thread(target=lambda: made.append(build(cache))) for _ in range(3)]
+    for builder in builders:
+        builder.start()
+    for builder in builders:
+        builder.join()
+    assert len(made) == 3
+    assert list(cache.iterdir()) == [made[0]]
+    assert made[0].name == kernel.name
+    stamp = made[0].stat().st_mtime_ns
+    assert build(cache).stat().st_mtime_ns == stamp
+
+
+def test_it_is_built_without_a_warning(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(acpi_guest, "COMPILE", [*acpi_guest.COMPILE, "-Werror"])
+    assert build(tmp_path).exists()
+
+
+def test_a_build_that_fails_says_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with monkeypatch.context() as changed:
+        changed.setattr(acpi_guest, "COMPILE", [*acpi_guest.COMPILE, "-no-such-option"])
+        with pytest.raises(AcpiGuestError, match="no-such-option"):
+            build(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(AcpiGuestError, match="Install Debian's package gcc"):
+        build(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_is_none_of_its_own_is_refused(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    with pytest.raises(AcpiGuestError, match="no disk of an ACPI guest at"):
+        disk_state(disk)
+    disk.write_bytes(b"\xeb\x3cMSDOS5.0")
+    with pytest.raises(AcpiGuestError, match="MSDOS"):
+        disk_state(disk)
+    make_disk(disk, mib=2)
+    assert disk.stat().st_size == 2 << 20
+    assert disk_state(disk) is DiskState.UNUSED
