@@ -56,8 +56,8 @@ AGENT_STOPPED = "the guest agent stopped"
 DOUBLE_PRESS_GAP = 0.5
 """Seconds between the two presses of a double press: the gap that wakes a Windows display and then reaches the button."""
 
-SAMPLE_LIMIT = 10.0
-"""Seconds after which an unanswered sample is asked for again."""
+SAMPLE_LIMIT = 3.0
+"""Seconds after which an unanswered sample is asked for again. The new one passes by a QEMU on which the first hangs."""
 
 FRESH = 2.0
 """Seconds for which a sample is fresh enough to act finally on."""
@@ -409,12 +409,13 @@ def decide(policy: Policy, seen: Seen, now: float) -> Step:
             return Wait(give_up)
         return End("error", _unreachable(policy, seen.lost_detail))
     sampling = _sample_due(policy, seen, now)
-    if sampling is not None:
+    due = final_action_due(policy, seen, now)
+    if sampling is not None and (not isinstance(sampling, Wait) or due or seen.sampled_at is None):
         return sampling
     busy_until = _busy_until(policy, seen)
     if now < busy_until:
         return _wait(policy, seen, now, busy_until)
-    if final_action_due(policy, seen, now):
+    if due:
         return _final(policy, seen, now)
     return _prepare(policy, seen, now) or _request(policy, seen, now) or _wait(policy, seen, now)
 
@@ -611,12 +612,12 @@ def _final(policy: Policy, seen: Seen, now: float) -> Step:
     why = f"{clock} of {seconds:g} s has run out, {_last_sign(seen, now)}"
     if policy.on_timeout == "leave":
         return End("left_running", f"{why}; on_timeout=leave, so it is left running with its request outstanding")
+    if seen.final_act is not None:
+        return _after_final(policy, seen, now)
     untouchable = _untouchable(seen)
     if untouchable:
         return End("left_running", f"{why}; {untouchable}")
     act: Act = "save" if policy.on_timeout == "save" else "destroy"
-    if seen.final_act is not None:
-        return _after_final(policy, seen, now)
     stale = seen.evidence_at is None or seen.evidence_at < _clocks_end(policy, seen)
     if act == "destroy" and stale and seen.busy != "evidence":
         return Do("evidence", f"{why}; on_timeout=force: evidence first")
@@ -678,6 +679,8 @@ def _wait(policy: Policy, seen: Seen, now: float, *also: float) -> Wait:
     moments += [seen.start + policy.timeout, seen.start + policy.max_timeout]
     if seen.sampled_at is not None:
         moments.append(seen.sampled_at + policy.poll_interval)
+    if seen.sample_asked_at is not None:
+        moments.append(seen.sample_asked_at + SAMPLE_LIMIT)
     if seen.progress_at is not None:
         moments.append(seen.progress_at + policy.stall_timeout)
     if _measuring(policy, seen):

@@ -114,7 +114,7 @@ class PrivateLibvirt:
 
     @property
     def test_uri(self) -> str:
-        """libvirt's test driver in this daemon; its state lives as long as one connection to it is open."""
+        """libvirt's test driver in this daemon; its state lasts while a connection to it is open."""
         return f"test+unix:///default?socket={self.directory}/libvirt-sock"
 
     def start(self) -> None:
@@ -123,9 +123,9 @@ class PrivateLibvirt:
             raise PrivateLibvirtError(f"The private libvirt in {self._directory} is running already: stop() it first.")
         check_machine()
         self._directory = make_directory(self._base, self._libvirtd_conf)
-        if self._kept_capabilities:
-            copy_new(self._kept_capabilities, self._capabilities)
         try:
+            if self._kept_capabilities:
+                copy_new(self._kept_capabilities, self._capabilities)
             self._start_supervisor()
             self.start_daemon()
         except BaseException:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 
@@ -20,7 +21,7 @@ def bed() -> Iterator[Bed]:
 
 
 def end(domain: libvirt.virDomain) -> None:
-    if domain.isActive():
+    with contextlib.suppress(libvirt.libvirtError):  # it may be off, or about to be
         domain.destroy()
     domain.undefine()
 

@@ -182,7 +182,7 @@ def test_the_test_driver_keeps_its_state_while_a_connection_is_open() -> None:
         libvirt.open(private.test_uri).lookupByName("test").destroy()
         assert not libvirt.open(private.test_uri).lookupByName("test").isActive()
         held.close()
-        assert wait_until(lambda: libvirt.open(private.test_uri).lookupByName("test").isActive())
+        assert wait_until(lambda: libvirt.open(private.test_uri).lookupByName("test").isActive() == 1)
 
 
 def test_further_configuration_outweighs_ours() -> None:

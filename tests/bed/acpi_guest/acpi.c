@@ -45,7 +45,7 @@ struct fixed {
     uint32_t event_a, event_b, control_a;
 } __attribute__((packed));
 
-extern const uint8_t wake_code[], wake_code_end[];
+extern const uint8_t wake_code[], wake_code_end[], data_start[], bss_end[];
 
 static const struct fixed *fixed;
 static uint8_t off_type, sleep_type;
@@ -126,6 +126,7 @@ bool acpi_can_sleep(void) { return fixed && sleep_type != NO_SUCH_STATE; }
 
 void acpi_sleep(void) {
     memcpy((void *)WAKE_ADDRESS, wake_code, wake_code_end - wake_code);
+    memcpy((void *)KEPT_ADDRESS, data_start, bss_end - data_start);
     fixed->control->waking_vector = WAKE_ADDRESS;
     enter(sleep_type);
 }

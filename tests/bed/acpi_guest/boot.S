@@ -43,6 +43,11 @@ start:
 
 woken_flat:
     flat_segments
+    mov $KEPT_ADDRESS, %esi
+    mov $data_start, %edi
+    mov $bss_end, %ecx
+    sub %edi, %ecx
+    rep movsb
     call woken
 
 /* An interrupt only ends `hlt`. It returns with interrupts off, so the main loop sees to the devices undisturbed, and the

@@ -10,8 +10,8 @@
 #include "screen.h"
 #include "settings.h"
 
-enum { TITLE = 0, BANNER = 2, BANNER_ROWS = 7, HEADLINE = 4, DETAIL = 6, FACTS = 11, LOG = 16, LEFT = 2, INDENT = 14 };
-enum { BAR_WIDTH = 60, FULL_BLOCK = 0xDB, SHADE = 0xB0, PERCENT = 100 };
+enum { TITLE = 0, BANNER = 2, BANNER_ROWS = 7, HEADLINE = 4, DETAIL = 6, FACTS = 11, LOG = 17, LEFT = 2, INDENT = 14, UPTIME = 67 };
+enum { BAR_WIDTH = 60, FULL_BLOCK = 0xDB, SHADE = 0xB0, PERCENT = 100, PER_ROW = 4, APART = 16 };
 
 static const enum colour colours[] = {
     [LOOK_CALM] = WHITE_ON_GREEN,  [LOOK_BUSY] = WHITE_ON_BLUE, [LOOK_LEAVING] = WHITE_ON_CYAN,
@@ -47,7 +47,7 @@ static void centre(int row, enum colour colour, const char *text) {
 }
 
 static void fact(int row, const char *name, const char *text) {
-    screen_text(row, LEFT, DARK_ON_BLACK, name);
+    screen_text(row, LEFT, CYAN_ON_BLACK, name);
     screen_text(row, INDENT, WHITE_ON_BLACK, text);
 }
 
@@ -56,28 +56,30 @@ static void draw_title(void) {
     uint32_t seconds = now() / 1000, minutes = seconds / 60;
     screen_fill(TITLE, 1, BLACK_ON_GREY);
     screen_text(TITLE, LEFT, BLACK_ON_GREY, "ACPI guest - a simulator, not Windows");
-    format(text, sizeof(text), "up %u:%u%u:%u%u", minutes / 60, minutes % 60 / 10, minutes % 10, seconds % 60 / 10, seconds % 10);
-    screen_text(TITLE, SCREEN_COLUMNS - 13, BLACK_ON_GREY, text);
+    format(text, sizeof(text), "up %u:%u%u:%u%u", minutes / 60, minutes % 60 / 10, minutes % 10,
+           seconds % 60 / 10, seconds % 10);
+    screen_text(TITLE, UPTIME, BLACK_ON_GREY, text);
 }
 
 static void draw_facts(void) {
     char text[SCREEN_COLUMNS];
-    int column = INDENT;
     fact(FACTS, "Behaviour", "");
     for (int setting = 0; setting < SETTINGS; setting++) {
         settings_word(setting, text, sizeof(text));
-        screen_text(FACTS + setting / 4, column + setting % 4 * 16, WHITE_ON_BLACK, text);
+        screen_text(FACTS + setting / PER_ROW, INDENT + setting % PER_ROW * APART, WHITE_ON_BLACK, text);
     }
-    format(text, sizeof(text), "pressed %u times since it began to be heard", presses);
-    fact(FACTS + 2, "Button", text);
+    format(text, sizeof(text), "%u, counted since the boot or the waking", presses);
+    fact(FACTS + 3, "Presses", text);
     format(text, sizeof(text), "%s, %u sectors written", disk_marked(), disk_written());
-    fact(FACTS + 3, "Disk", disk_exists() ? text : "none");
+    fact(FACTS + 4, "Disk", disk_exists() ? text : "none");
 }
 
 static void draw_log(void) {
     fact(LOG, "Log", "");
-    for (int i = 0; i < REPORT_LINES; i++) {
-        screen_text(LOG + i, INDENT, i == REPORT_LINES - 1 ? WHITE_ON_BLACK : GREY_ON_BLACK, reported(i));
+    for (int i = 0, row = LOG; i < REPORT_LINES; i++) {
+        if (*reported(i)) {
+            screen_text(row++, INDENT, i == REPORT_LINES - 1 ? WHITE_ON_BLACK : GREY_ON_BLACK, reported(i));
+        }
     }
 }
 

@@ -20,8 +20,9 @@ void report(const char *event, ...) {
     char *line = lines[oldest];
     oldest = (oldest + 1) % REPORT_LINES;
     format(line, REPORT_LENGTH, "%u %s", now(), text);
-    serial_write(line);
-    serial_write("\n");
+    char sent[REPORT_LENGTH + 1];
+    format(sent, sizeof(sent), "%s\n", line);
+    serial_write(sent);
 }
 
 const char *reported(int index) { return lines[(oldest + index) % REPORT_LINES]; }

@@ -12,9 +12,8 @@ enum { SCREEN_ROWS = 25, SCREEN_COLUMNS = 80 };
 
 /* A colour is the ink's number, with the paper's times sixteen. */
 enum colour {
+    CYAN_ON_BLACK = 0x03,
     GREY_ON_BLACK = 0x07,
-    DARK_ON_BLACK = 0x08,
-    BLUE_ON_BLACK = 0x0B,
     WHITE_ON_BLACK = 0x0F,
     WHITE_ON_BLUE = 0x1F,
     WHITE_ON_GREEN = 0x2F,
@@ -27,7 +26,6 @@ enum colour {
 /* To be called when the text mode has just been set: the screen shows nothing of what was drawn. */
 void screen_start(void);
 
-/* Fill rows with a character. */
 void screen_fill(int row, int rows, enum colour colour);
 
 void screen_text(int row, int column, enum colour colour, const char *text);

@@ -58,8 +58,9 @@ static void write(struct port *port, const char *text) {
 }
 
 void serial_write(const char *text) {
-    write(&com1, text);
+    /* Whoever hears something on COM1 may connect to COM2 then, and should not get the rest of it there. */
     write(&com2, text);
+    write(&com1, text);
 }
 
 char *serial_line(void) {

@@ -86,7 +86,10 @@ class AgentGuest:
 
 
 def build(cache: Path) -> AgentGuest:
-    """Make the guest under `cache`, or find it there. Several processes may do so at once: one makes it, all get it."""
+    """Make the guest under `cache`, or find it there; it stays until the recipe changes, whatever Debian publishes.
+
+    Several processes may do so at once: one makes it, all get it. A ToolError says what is missing.
+    """
     cache = cache.resolve()
     cache.mkdir(parents=True, exist_ok=True)
     folder = cache / f"agent-guest-{recipe.fingerprint()}"
