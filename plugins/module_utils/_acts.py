@@ -95,7 +95,9 @@ def _end_gently(domain: t.Any, domain_id: int | None, stopped: t.Callable[[], bo
     try:
         domain.destroyFlags(libvirt.VIR_DOMAIN_DESTROY_GRACEFUL)
     except libvirt.libvirtError as error:
-        if error.get_error_code() in (libvirt.VIR_ERR_OPERATION_FAILED, libvirt.VIR_ERR_SYSTEM_ERROR):
+        # QEMU did not end within 15 s, or a call that hangs on its monitor kept libvirt from getting hold of it.
+        in_vain = (libvirt.VIR_ERR_OPERATION_FAILED, libvirt.VIR_ERR_SYSTEM_ERROR, libvirt.VIR_ERR_OPERATION_TIMEOUT)
+        if error.get_error_code() in in_vain:
             return Done("destroy", "busy", str(error))
         return _off_already("destroy", error)
     return Done("destroy", "ok")

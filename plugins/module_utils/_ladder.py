@@ -308,6 +308,8 @@ def _observe_writes(policy: Policy, seen: Seen, count: int, at: float) -> tuple[
         return seen, ""
     seen = dataclasses.replace(seen, last_count=(at, count))
     if seen.requested_at is None:
+        if policy.baseline_time <= 0:
+            return seen, ""
         first_at, first = seen.first_count or previous
         return dataclasses.replace(seen, baseline=(count - first) / (at - first_at)), ""
     rate = (count - previous[1]) / elapsed
@@ -355,7 +357,9 @@ def _observe_asked(seen: Seen, act: Act, at: float) -> Seen:
     elif act == "thaw":
         seen = dataclasses.replace(seen, thawed=True)
     elif act in FINAL_ACTS:
-        seen = dataclasses.replace(seen, final_act=act, final_result="", final_at=at)
+        seen = dataclasses.replace(
+            seen, final_act=act, final_result="", final_at=at, sample_asked_at=None, unanswered_since=None
+        )
     return dataclasses.replace(seen, busy=act, busy_since=at)
 
 
@@ -514,7 +518,12 @@ def _unreachable(policy: Policy, detail: str) -> str:
 
 
 def _sample_due(policy: Policy, seen: Seen, now: float) -> Step | None:
-    """Ask for a sample, or end when libvirt has not answered one for as long as a lost connection may last."""
+    """Ask for a sample, or end when libvirt has not answered one for as long as a lost connection may last.
+
+    While libvirt ends or saves a QEMU it keeps the domain locked, and a sample would only wait for that.
+    """
+    if seen.busy in FINAL_ACTS:
+        return None
     if seen.unanswered_since is not None and now - seen.unanswered_since >= policy.reconnect_timeout:
         return End("error", _unreachable(policy, "no answer"))
     if not _wants_sample(policy, seen, now):
@@ -531,7 +540,7 @@ def _wants_sample(policy: Policy, seen: Seen, now: float) -> bool:
     if _measuring(policy, seen):
         return now >= _baseline_end(policy, seen) and age >= min(FRESH, policy.baseline_time)
     clocks_end = _clocks_end(policy, seen)
-    if now >= clocks_end and not _finishing(seen):
+    if now >= clocks_end:
         return age >= FRESH or seen.sampled_at < clocks_end
     return age >= policy.poll_interval
 
@@ -551,10 +560,6 @@ def _busy_until(policy: Policy, seen: Seen) -> float:
     if seen.busy is None:
         return 0.0
     return seen.busy_since + (policy.save_timeout if seen.busy == "save" else LIMITS[seen.busy])
-
-
-def _finishing(seen: Seen) -> bool:
-    return seen.busy in FINAL_ACTS
 
 
 def _prepare(policy: Policy, seen: Seen, now: float) -> Step | None:

@@ -182,11 +182,15 @@ class World:
         return "ok", "0 file systems"
 
     def _save(self) -> tuple[str | None, str]:
+        if self.guest.save == "never" and self.state == "running":
+            self.state, self.reason = "paused", "save"
         if self.guest.save == "ok" and self.state != "shutoff":
             self.become("shutoff", "saved")
         return (None if self.guest.save == "never" else self.guest.save), "no space left"
 
     def _abort_save(self) -> tuple[str, str]:
+        if self.state == "paused":
+            self.become("running", "save_canceled")
         return "ok", ""
 
     def _evidence(self) -> tuple[str | None, str]:

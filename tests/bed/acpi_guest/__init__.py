@@ -9,8 +9,8 @@
         command line, the disk (which it can do without) as its first IDE disk (raw), and two serial ports ...
     disk_state(disk)
 
-It is a simulator of how a guest behaves, and not Windows. The words on its command line say how it behaves, and the same
-words in a line to COM2 change that at any time. All times are in milliseconds.
+It is a simulator of how a guest behaves, and not Windows. The words on its command line say how it behaves, and the
+same words in a line to COM2 change that at any time. All times are in milliseconds.
 
     press=obey         what it does with a press of the power button: power off after `delay` (default),
     press=reboot       reset after `delay`,
@@ -26,12 +26,13 @@ words in a line to COM2 change that at any time. All times are in milliseconds.
     delay=MS   (0)
     write=MS   (5000)
     rate=N     how many sectors of 512 bytes it writes per second of `write` (400)
-    boot=MS    the button is not heard for so long after the start (0)
+    boot=MS    the button is not heard for so long after the start, or after it was told so while booting (0)
     noise=MS   write one sector every so often, whatever else it does (0: never)
     sleep=MS   go to S3 by itself, once, so long after it was ready or was told to (0: never)
 
-It says what happens on COM1 and COM2, one line per event, which ends in a line feed. A line starts with the milliseconds
-since the boot, time asleep not counted, and a space.
+It says what happens on COM1 and COM2, one line per event, which ends in a line feed. A line starts with the
+milliseconds since the boot, time asleep not counted, and a space. It does not wait for whoever does not read: what he
+misses is lost, and an empty line or a torn one is where.
 
     booting       it has read its words
     ready         the boot is over, the button is heard

@@ -93,8 +93,8 @@ bool acpi_start(void) {
     }
     off_type = find_state("_S5_");
     sleep_type = find_state("_S3_");
-    outb(fixed->command_port, fixed->enable_command);
     while (!(inw(fixed->control_a) & ACPI_MODE)) {
+        outb(fixed->command_port, fixed->enable_command);
     }
     outw(fixed->event_a + ENABLE, 0);
     interrupts_allow(fixed->interrupt);

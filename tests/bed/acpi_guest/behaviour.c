@@ -194,6 +194,9 @@ void behave_on_words(char *words) {
     if (named & 1 << SLEEP && phase != BOOTING) {
         start_dozing();
     }
+    if (named & 1 << BOOT && phase == BOOTING) {
+        alarm_set(ALARM_BOOTED, settings[BOOT]);
+    }
     if (phase == RUNNING) {
         run();
     } else if (phase == ASKING && named & 1 << PRESS) {

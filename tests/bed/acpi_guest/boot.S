@@ -50,8 +50,8 @@ woken_flat:
     rep movsb
     call woken
 
-/* An interrupt only ends `hlt`. It returns with interrupts off, so the main loop sees to the devices undisturbed, and the
- * level of an SCI that nobody has cleared yet does not interrupt again and again.
+/* An interrupt only ends `hlt`. It returns with interrupts off, so the main loop sees to the devices undisturbed, and
+ * the level of an SCI that nobody has cleared yet does not interrupt again and again.
  */
     .global interrupt
 interrupt:

@@ -6,8 +6,9 @@
 
 #include "interrupts.h"
 
-/* The TSC tells the time, since nobody has to be awake for it to go on. The PIT can only count to 55 ms, so it is used to
- * learn how fast the TSC is, and to wake the guest when something is due soon. Otherwise the RTC does, once a second.
+/* The TSC tells the time, since nobody has to be awake for it to go on. The PIT can only count to 55 ms, so it is used
+ * to learn how fast the TSC is, and to wake the guest when something is due soon. Otherwise the RTC wakes it, once a
+ * second.
  */
 enum { PIT_COUNTER = 0x40, PIT_COMMAND = 0x43, PIT_HZ = 1193182 };
 enum { ONE_SHOT = 0x30, READ_BACK = 0xC2, OUTPUT_HIGH = 0x80 };
@@ -37,8 +38,8 @@ static uint32_t read_pit(bool *over) {
     return inb(PIT_COUNTER) << 8 | low;
 }
 
-/* What TSC and PIT show at the same time. The host may put the guest aside between the two, so the quickest of some tries
- * counts.
+/* What TSC and PIT show at the same time. The host may put the guest aside between the two, so the quickest of some
+ * tries counts.
  */
 static uint64_t sample(uint32_t *pit, bool *over) {
     uint64_t best = 0, shortest = UINT64_MAX;
@@ -55,18 +56,20 @@ static uint64_t sample(uint32_t *pit, bool *over) {
     return best;
 }
 
-static void calibrate(void) {
+/* False if the guest was put aside for so long that the PIT has run out meanwhile. */
+static bool calibrate(void) {
     bool over;
+    uint32_t first, last;
+    start_pit(0xFFFF);
+    uint64_t from = sample(&first, &over), to;
     do {
-        uint32_t first, last;
-        start_pit(0xFFFF);
-        uint64_t from = sample(&first, &over);
-        uint64_t to;
-        do {
-            to = sample(&last, &over);
-        } while (!over && first - last < CALIBRATION_MS * PIT_HZ / 1000);
-        ticks_per_ms = divide((to - from) * PIT_HZ, (first - last) * 1000);
-    } while (over);
+        to = sample(&last, &over);
+        if (over) {
+            return false;
+        }
+    } while (first - last < CALIBRATION_MS * PIT_HZ / 1000);
+    ticks_per_ms = divide((to - from) * PIT_HZ, (first - last) * 1000);
+    return true;
 }
 
 static uint8_t rtc_read(uint8_t index) {
@@ -75,8 +78,7 @@ static uint8_t rtc_read(uint8_t index) {
 }
 
 void clock_start(void) {
-    if (!ticks_per_ms) {
-        calibrate();
+    while (!ticks_per_ms && !calibrate()) {
     }
     ticks_at_zero = ticks() - (uint64_t)stopped_at * ticks_per_ms;
     rtc_read(RTC_B);

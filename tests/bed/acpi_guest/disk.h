@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
 
-/* The first IDE disk: its first sector says how things stand, the following ones are written for the sake of writing. */
+/* The first IDE disk: its first sector says how things stand, the others are written for the sake of writing. */
 
 #pragma once
 

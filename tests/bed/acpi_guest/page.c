@@ -10,7 +10,8 @@
 #include "screen.h"
 #include "settings.h"
 
-enum { TITLE = 0, BANNER = 2, BANNER_ROWS = 7, HEADLINE = 4, DETAIL = 6, FACTS = 11, LOG = 17, LEFT = 2, INDENT = 14, UPTIME = 67 };
+enum { TITLE = 0, BANNER = 2, BANNER_ROWS = 7, HEADLINE = 4, DETAIL = 6, FACTS = 11, LOG = 17 };
+enum { LEFT = 2, INDENT = 14, UPTIME = 67 };
 enum { BAR_WIDTH = 60, FULL_BLOCK = 0xDB, SHADE = 0xB0, PERCENT = 100, PER_ROW = 4, APART = 16 };
 
 static const enum colour colours[] = {

@@ -43,17 +43,24 @@ void serial_start(void) {
 
 static bool can_send(const struct port *port) { return inb(port->base + STATUS) & ROOM_TO_SEND; }
 
-/* Whoever does not read is waited for only once, until he reads again. */
-static void write(struct port *port, const char *text) {
-    for (; port->exists && *text; text++) {
-        for (uint32_t start = now(); !can_send(port);) {
-            if (port->blocked || now() - start > PATIENCE_MS) {
-                port->blocked = true;
-                return;
-            }
+static bool send(struct port *port, char c) {
+    for (uint32_t start = now(); !can_send(port);) {
+        if (port->blocked || now() - start > PATIENCE_MS) {
+            return false;
         }
-        port->blocked = false;
-        outb(port->base + DATA, *text);
+    }
+    outb(port->base + DATA, c);
+    return true;
+}
+
+/* Whoever does not read is waited for once, and not again before he reads. What he gets then begins on a new line. */
+static void write(struct port *port, const char *text) {
+    if (!port->exists || (port->blocked && !send(port, '\n'))) {
+        return;
+    }
+    port->blocked = false;
+    while (*text && !port->blocked) {
+        port->blocked = !send(port, *text++);
     }
 }
 

@@ -17,8 +17,8 @@ enum press { OBEY, IGNORE, HANG, UPDATE, UPDATE_HANG, PRESS_SLEEP, REBOOT, ASK }
 
 extern uint32_t settings[SETTINGS];
 
-/* Set what these words say; unknown ones are reported. What is about one press goes to `answer` if there is one. Returns
- * which settings were named, one bit each.
+/* Set what these words say; unknown ones are reported. What is about one press goes to `answer` if there is one.
+ * Returns which settings were named, one bit each.
  */
 uint32_t settings_read(char *words, uint32_t *answer);
 
