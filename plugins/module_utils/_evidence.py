@@ -37,13 +37,13 @@ def prepare(folder: str) -> None:
             pass
     except OSError as error:
         raise EvidenceError(
-            f"evidence_dir {folder!r} cannot be written to ({error.strerror}), and no guest is forced without evidence; "
-            "name a folder that this user can write to"
+            f"evidence_dir {folder!r} cannot be written to ({error.strerror}), and no guest is forced without "
+            "evidence; name a folder that this user can write to"
         ) from error
 
 
 def collect(connection: t.Any, domain: t.Any, parent: str, document: dict[str, t.Any]) -> list[str]:
-    """Write the evidence into a new folder below parent; the paths of the files. Raises OSError when it cannot."""
+    """Write the evidence into a new folder below parent; the files' paths. Raises OSError when it cannot."""
     stamp = re.sub(r"[^0-9TZ]", "", str(document["time"]))
     folder = tempfile.mkdtemp(prefix=f"{_plain(document['name'])}-{stamp}-", dir=parent)
     paths = []

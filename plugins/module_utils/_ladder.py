@@ -54,10 +54,10 @@ AGENT_STOPPED = "the guest agent stopped"
 """Signs by which a request shows that it was accepted."""
 
 DOUBLE_PRESS_GAP = 0.5
-"""Seconds between the two presses of a double press: the gap that wakes a Windows display and then reaches the button."""
+"""Seconds between the two presses of a pair: one that turns a Windows display on, and one that reaches the button."""
 
 SAMPLE_LIMIT = 3.0
-"""Seconds after which an unanswered sample is asked for again. The new one passes by a QEMU on which the first hangs."""
+"""Seconds after which an unanswered sample is asked for again: the new one passes by a QEMU that the first hangs on."""
 
 FRESH = 2.0
 """Seconds for which a sample is fresh enough to act finally on."""

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import typing as t
 import xml.etree.ElementTree as ET
 
 NAMESPACE = "urn:winguest:shutdown:1"

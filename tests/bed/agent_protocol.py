@@ -61,5 +61,5 @@ class AgentChannel:
             if not chunk:
                 raise ConnectionError("QEMU has closed the agent's channel")
             self.received += chunk
-        wanted, _, self.received = self.received.partition(end)
+        wanted, dummy, self.received = self.received.partition(end)
         return wanted

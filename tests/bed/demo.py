@@ -10,36 +10,47 @@ import shutil
 import subprocess
 import sys
 import time
+from typing import NamedTuple
 
 import checkout
 from ansible_collections.winguest.shutdown.plugins.module_utils import _domain_names as names
 
-from bed.guests import AcpiGuest, AgentGuest, Bed
+from bed.guests import AcpiGuest, AgentGuest, Bed, Guest
 
 HYPERVISOR_PYTHON = "/usr/bin/python3"
 EVIDENCE = checkout.CACHE / "demo-evidence"
 CLOCKS = {"timeout": 20, "accept_timeout": 8, "press_interval": 4, "stall_timeout": 6, "poll_interval": 2}
 """Seconds. A demonstration should not take the hour that a real updating guest may take, so the clocks are short."""
 
+
+class Shown(NamedTuple):
+    """A guest, its own options, and libvirt's state and reason for it afterwards (None where it does not matter)."""
+
+    guest: Guest
+    options: dict[str, str]
+    state: str
+    reason: str | None
+
+
 GUESTS = [
-    (AcpiGuest("obedient", "press=obey delay=1500"), {}, ("shutoff", "shutdown")),
-    (AcpiGuest("display-off", "press=obey presses=2"), {}, ("shutoff", "shutdown")),
-    (AcpiGuest("asleep", "press=obey sleep=200"), {}, ("shutoff", "shutdown")),
-    (AcpiGuest("updating", "press=update write=35000"), {"on_timeout": "force"}, ("shutoff", "shutdown")),
-    (AcpiGuest("hung-force", "press=hang"), {"on_timeout": "force"}, ("shutoff", "destroyed")),
-    (AcpiGuest("hung-leave", "press=hang"), {}, ("running", None)),
-    (AcpiGuest("ignores-save", "press=ignore"), {"on_timeout": "save"}, ("shutoff", "saved")),
-    (AgentGuest("with-agent", "agent=obey button=ignore"), {}, ("shutoff", "shutdown")),
-    (AcpiGuest("restart-trap", on_poweroff="restart"), {}, ("running", None)),
+    Shown(AcpiGuest("obedient", "press=obey delay=1500"), {}, "shutoff", "shutdown"),
+    Shown(AcpiGuest("display-off", "press=obey presses=2"), {}, "shutoff", "shutdown"),
+    Shown(AcpiGuest("asleep", "press=obey sleep=200"), {}, "shutoff", "shutdown"),
+    Shown(AcpiGuest("updating", "press=update write=35000"), {"on_timeout": "force"}, "shutoff", "shutdown"),
+    Shown(AcpiGuest("hung-force", "press=hang"), {"on_timeout": "force"}, "shutoff", "destroyed"),
+    Shown(AcpiGuest("hung-leave", "press=hang"), {}, "running", None),
+    Shown(AcpiGuest("ignores-save", "press=ignore"), {"on_timeout": "save"}, "shutoff", "saved"),
+    Shown(AgentGuest("with-agent", "agent=obey button=ignore"), {}, "shutoff", "shutdown"),
+    Shown(AcpiGuest("restart-trap", on_poweroff="restart"), {}, "running", None),
 ]
-"""Each guest, its own options, and libvirt's state and reason for it afterwards (None where they do not matter)."""
 
 
 def start(bed: Bed) -> None:
     """Start the guests and wait until each is as its name says."""
-    bed.start(*(guest for guest, _, _ in GUESTS))
-    for guest, _, _ in GUESTS:
-        bed.wait_for(guest.name, "guest: ready" if isinstance(guest, AgentGuest) else "ready", timeout=90)
+    bed.start(*(shown.guest for shown in GUESTS))
+    for shown in GUESTS:
+        ready = "guest: ready" if isinstance(shown.guest, AgentGuest) else "ready"
+        bed.wait_for(shown.guest.name, ready, timeout=90)
     bed.wait_for("asleep", "sleep")
 
 
@@ -47,7 +58,7 @@ def inventory(bed: Bed) -> dict[str, object]:
     """This machine as the one hypervisor, with the role's variables."""
     variables = {
         "domain_shutdown_uri": bed.daemon.uri,
-        "domain_shutdown_domains": [{"name": guest.name, **options} for guest, options, _ in GUESTS],
+        "domain_shutdown_domains": [{"name": shown.guest.name, **shown.options} for shown in GUESTS],
         "domain_shutdown_evidence_dir": str(EVIDENCE),
         **{f"domain_shutdown_{name}": value for name, value in CLOCKS.items()},
     }
@@ -66,7 +77,7 @@ def shut_down(bed: Bed) -> None:
 def differences(bed: Bed) -> list[str]:
     """Where libvirt, asked by itself, sees a guest otherwise than it should be by now."""
     wrong = []
-    for guest, _, (state, reason) in GUESTS:
+    for guest, dummy, state, reason in GUESTS:
         number, detail = bed.connection.lookupByName(guest.name).state()
         seen = names.state_seen(number, detail, -1)
         if seen.state != state or reason not in (None, seen.reason):

@@ -111,7 +111,7 @@ def main(directory: Path) -> None:
     hide_the_machine(directory)
     with contextlib.suppress(BrokenPipeError):
         print("ready", flush=True)
-        for _ in sys.stdin:
+        for dummy in sys.stdin:
             print(start_libvirtd(directory), flush=True)
     end_everything(directory)
 

@@ -73,36 +73,29 @@ class Machine:
                 time.sleep(0.05)
         return self._monitor
 
+    def next_event(self, waited_for: str = "anything") -> tuple[int, str]:
+        """The next thing that the guest says, with the milliseconds since its boot."""
+        assert self.process.stdout
+        deadline = time.monotonic() + PATIENCE
+        while (end := self.said.find(b"\n", self.unheard)) < 0:
+            waiting, _, _ = select.select([self.process.stdout], [], [], max(0, deadline - time.monotonic()))
+            chunk = os.read(self.process.stdout.fileno(), 4096) if waiting else b""
+            assert chunk, f'waited for "{waited_for}", but all that was said is:\n{self.said.decode(errors="replace")}'
+            self.said += chunk
+        ms, _, event = self.said[self.unheard : end].decode().partition(" ")
+        self.unheard = end + 1
+        return int(ms), event
+
     def hear(self, event: str) -> int:
         """Wait until the guest says this, after what was heard before; the milliseconds since its boot."""
-        deadline = time.monotonic() + PATIENCE
         while True:
-            while b"\n" not in self.said[self.unheard :]:
-                self._receive(event, deadline)
-            line = self.said[self.unheard : self.said.index(b"\n", self.unheard)].decode()
-            self.unheard += len(line) + 1
-            ms, _, said = line.partition(" ")
+            ms, said = self.next_event(event)
             if said == event:
-                return int(ms)
-
-    def _receive(self, event: str, deadline: float) -> None:
-        assert self.process.stdout
-        waiting, _, _ = select.select([self.process.stdout], [], [], max(0, deadline - time.monotonic()))
-        chunk = os.read(self.process.stdout.fileno(), 4096) if waiting else b""
-        assert chunk, f'waited for "{event}", but all that was said is:\n{self.said.decode(errors="replace")}'
-        self.said += chunk
+                return ms
 
     def hear_all(self, *events: str) -> list[int]:
         """Wait until the guest says all this, in this order."""
         return [self.hear(event) for event in events]
-
-    def next_event(self) -> str:
-        """The next thing that the guest says."""
-        while b"\n" not in self.said[self.unheard :]:
-            self._receive("anything", time.monotonic() + PATIENCE)
-        line = self.said[self.unheard :].split(b"\n", 1)[0].decode()
-        self.unheard += len(line) + 1
-        return line.partition(" ")[2]
 
     def press(self) -> None:
         """Press the power button."""
@@ -263,7 +256,7 @@ def test_a_press_while_it_boots_is_lost(start: Callable[..., Machine]) -> None:
     machine = start("boot=600000", until="booting")
     machine.press()
     machine.tell("boot=300")
-    assert machine.next_event() == "ready"
+    assert machine.next_event()[1] == "ready"
     assert machine.does_nothing()
     machine.press()
     machine.hear_all("press 1", "power off")
@@ -534,7 +527,7 @@ def test_it_goes_on_after_it_was_saved(start: Callable[..., Machine]) -> None:
 def test_a_crash_is_shown_and_told(start: Callable[..., Machine]) -> None:
     machine = start()
     machine.qmp.execute("inject-nmi")
-    assert machine.next_event().startswith("panic exception 2 code 0 at 0010")
+    assert machine.next_event()[1].startswith("panic exception 2 code 0 at 0010")
     assert machine.becomes(RED)
     assert machine.does_nothing()
 

@@ -131,7 +131,7 @@ class Machine:
         deadline = time.monotonic() + timeout
         line = f"guest: {words}\r\n".encode()
         while (found := self.said.find(line, self.unheard)) < 0:
-            waiting, _, _ = select.select([self.process.stdout], [], [], max(0, deadline - time.monotonic()))
+            waiting, dummy, dummy = select.select([self.process.stdout], [], [], max(0, deadline - time.monotonic()))
             chunk = os.read(self.process.stdout.fileno(), 4096) if waiting else b""
             assert chunk, f'waited for "{words}", but all that was said is:\n{self.said.decode(errors="replace")}'
             self.said += chunk
@@ -226,7 +226,7 @@ def test_a_slow_guest_loses_its_agent_at_once(start: Callable[..., Machine], ask
 def test_a_deaf_agent_answers_but_only_the_button_works(start: Callable[..., Machine]) -> None:
     machine = start(agent="deaf")
     machine.agent.synchronise()
-    for _ in range(2):
+    for dummy in range(2):
         machine.agent.send("guest-shutdown")
         machine.hear("asked by agent")
     machine.agent.synchronise()
@@ -239,7 +239,7 @@ def test_an_absent_agent_and_an_ignored_button_leave_the_guest_running(start: Ca
     machine = start(agent="absent", button="ignore")
     assert not machine.monitor.channel_is_open()
     # The second press is heard only by a guest that has not acted on the first one.
-    for _ in range(2):
+    for dummy in range(2):
         machine.press()
         machine.hear("asked by button")
     assert b"shutting down" not in machine.said
@@ -351,7 +351,7 @@ def test_of_several_builds_at_once_one_does_the_work(tmp_path: Path, monkeypatch
 
     monkeypatch.setattr(recipe, "make", make)
     results: list[AgentGuest] = []
-    builders = [threading.Thread(target=lambda: results.append(build(tmp_path))) for _ in range(4)]
+    builders = [threading.Thread(target=lambda: results.append(build(tmp_path))) for dummy in range(4)]
     for builder in builders:
         builder.start()
     for builder in builders:

@@ -93,7 +93,7 @@ def wait_until(condition: Callable[[], bool], timeout: float = 20) -> bool:
 
 def test_nothing_is_left_of_it_and_the_machine_is_as_before() -> None:
     before = host_state()
-    for _ in range(2):
+    for dummy in range(2):
         with PrivateLibvirt() as private:
             directory = private.directory
             start_idle_guest(private)
@@ -139,7 +139,7 @@ def test_a_guest_outlives_the_daemon_and_is_known_to_the_next(end: Callable[[Pri
     with PrivateLibvirt() as private:
         start_idle_guest(private)
         pid = private.qemu_pid("idle")
-        for _ in range(2):
+        for dummy in range(2):
             end(private)
             with pytest.raises(libvirt.libvirtError):
                 libvirt.open(private.uri)
@@ -197,7 +197,7 @@ def test_a_daemon_that_does_not_start_says_why_and_leaves_nothing(short_folder: 
 
 
 def test_what_libvirt_knows_about_qemu_is_kept(tmp_path: Path) -> None:
-    for _ in range(2):
+    for dummy in range(2):
         with PrivateLibvirt(capabilities=tmp_path / "kept") as private:
             start_idle_guest(private)
     assert list((tmp_path / "kept").glob("*.xml"))

@@ -188,7 +188,9 @@ def test_it_is_migrated_away_meanwhile(hypervisor: Hypervisor, own_hypervisor: H
         libvirt.VIR_MIGRATE_PARAM_URI: f"unix://{there}/migration",
         libvirt.VIR_MIGRATE_PARAM_DEST_XML: xml.replace(here, there),
     }
-    moved = hypervisor.domain("migrant").migrate3(own_hypervisor.bed.connection, parameters, flags)
+    target: Any = own_hypervisor.bed.connection
+    source: Any = hypervisor.domain("migrant")
+    moved = source.migrate3(target, parameters, flags)
     answer = running.answer()
     assert answer.outcome("migrant") == "vanished", answer.texts("migrant")
     assert not answer.failed

@@ -89,7 +89,7 @@ class World:
 
     def tell(self, event: Event) -> None:
         if self.connected or isinstance(event, (ConnectionBack, ConnectionLost, Cancelled)):
-            self.seen, _ = observe(self.policy, self.seen, event, self.now)
+            self.seen, dummy = observe(self.policy, self.seen, event, self.now)
 
     def happen(self, event: Event) -> None:
         """An event of libvirt's, which may get lost."""
@@ -101,7 +101,7 @@ class World:
     def written(self) -> int:
         """Bytes the guest has written by now."""
         total = self.guest.noise * self.now
-        work = [(start, length) for start, length in self.guest.bursts]
+        work = list(self.guest.bursts)
         if self.began_at is not None:
             work.append((self.began_at, self.guest.works_for))
         for start, length in work:
@@ -225,7 +225,7 @@ class World:
             self.at(self.guest.lost_at, self.lose)
         if self.guest.cancel_at is not None:
             self.at(self.guest.cancel_at, lambda: self.tell(Cancelled("told to stop")))
-        for _ in range(100_000):
+        for dummy in range(100_000):
             step = decide(self.policy, self.seen, self.now)
             if isinstance(step, End):
                 return History(step, self.now, self.asked, self.samples, self.seen)
@@ -238,7 +238,7 @@ class World:
             assert step.until > self.now, f"waits for a time that has passed: {step} at {self.now}"
             next_world = self.queue[0][0] if self.queue else float("inf")
             if next_world <= step.until:
-                self.now, _, what = heapq.heappop(self.queue)
+                self.now, dummy, what = heapq.heappop(self.queue)
                 what()
             else:
                 self.now = step.until

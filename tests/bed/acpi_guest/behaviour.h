@@ -11,7 +11,7 @@
 /* Boot, for as long as the settings say. */
 void behave_as_booting(void);
 
-/* Be as after a boot that just ended, except that nothing is due. */
+/* Hear the button again after waking, and count its presses anew. */
 void behave_as_awake(void);
 
 void behave_on_press(void);

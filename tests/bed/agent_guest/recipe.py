@@ -84,7 +84,7 @@ def fetch(package: str, folder: Path) -> Path:
 def kernel_package() -> str:
     """The name of the package with the newest cloud kernel."""
     for line in run("apt-cache", "depends", KERNEL_META_PACKAGE).splitlines():
-        kind, _, package = line.strip().partition(": ")
+        kind, dummy, package = line.strip().partition(": ")
         if kind == "Depends" and package.startswith("linux-image-"):
             return package
     raise ToolError(f'apt knows no kernel behind {KERNEL_META_PACKAGE}: on Debian for amd64, run "apt-get update"')

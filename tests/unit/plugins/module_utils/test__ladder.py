@@ -7,9 +7,19 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from typing import Any
 
 import pytest
-from ansible_collections.winguest.shutdown.plugins.module_utils._ladder import LIMITS, SAMPLE_LIMIT, SETTLE
+from ansible_collections.winguest.shutdown.plugins.module_utils._ladder import (
+    LIMITS,
+    SAMPLE_LIMIT,
+    SETTLE,
+    AgentChannel,
+    Asked,
+    Event,
+    Seen,
+    observe,
+)
 from ansible_collections.winguest.shutdown.plugins.module_utils._policy import Policy
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -101,7 +111,7 @@ def bound(policy: Policy, start: float) -> float:
 
 @settings(max_examples=EXAMPLES)
 @given(guest=guests, policy=policies, what=trouble)
-def test_promises(guest: Guest, policy: Policy, what: dict[str, float]) -> None:
+def test_promises(guest: Guest, policy: Policy, what: dict[str, Any]) -> None:
     guest = dataclasses.replace(guest, **what)
     history = World(guest, policy).run()
     start = history.seen.start
@@ -126,7 +136,7 @@ def test_promises(guest: Guest, policy: Policy, what: dict[str, float]) -> None:
     lost_for = guest.lost_for if guest.lost_at is not None else 0.0
     assert history.ended_at <= bound(policy, start) + lost_for, f"ended at {history.ended_at}"
     if history.end.outcome == "forced":
-        assert any(do.act in ("destroy", "destroy_plain") for _, do, _ in history.asked)
+        assert any(asked[1].act in ("destroy", "destroy_plain") for asked in history.asked)
     if guest.cancel_at is not None and guest.cancel_at < history.ended_at:
         raise AssertionError("went on after it was cancelled")
 
@@ -173,7 +183,7 @@ def test_outcome_of_a_guest_that(case: str) -> None:
 
 
 def acts(guest: Guest, policy: Policy) -> list[tuple[float, str]]:
-    return [(round(at, 1), do.act) for at, do, _ in World(guest, policy).run().asked if do.act != "sample"]
+    return [(round(at, 1), do.act) for at, do, dummy in World(guest, policy).run().asked if do.act != "sample"]
 
 
 def test_presses_in_pairs_until_accepted_and_then_no_more() -> None:
@@ -210,15 +220,14 @@ def test_each_method_has_its_turn_and_an_undelivered_one_gives_way_at_once() -> 
 def test_evidence_comes_before_force_and_the_plain_destroy_only_after_the_gentle_one_could_not() -> None:
     policy = Policy(methods=("acpi",), on_timeout="force", timeout=60, press_interval=100, double_press=False)
     final = acts(Guest(presses_needed=None, destroy="busy"), policy)[1:]
-    assert [act for _, act in final] == ["evidence", "destroy", "destroy_plain"]
+    assert [act for dummy, act in final] == ["evidence", "destroy", "destroy_plain"]
 
 
 def test_an_agent_that_comes_back_withdraws_the_acceptance() -> None:
-    from ansible_collections.winguest.shutdown.plugins.module_utils._ladder import AgentChannel, Asked, Seen, observe
-
     seen = Seen(started_at=0.0, agent=True)
-    for at, event in enumerate((Asked("press"), AgentChannel(False))):
-        seen, _ = observe(Policy(), seen, event, float(at))
+    events: list[Event] = [Asked("press"), AgentChannel(False)]
+    for at, event in enumerate(events):
+        seen = observe(Policy(), seen, event, float(at))[0]
     assert seen.accepted_by == "the guest agent stopped"
-    seen, _ = observe(Policy(), seen, AgentChannel(True), 3.0)
+    seen = observe(Policy(), seen, AgentChannel(True), 3.0)[0]
     assert not seen.accepted
