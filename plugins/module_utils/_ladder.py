@@ -506,8 +506,13 @@ def _how_it_went_off(seen: Seen) -> End:
         return End("error", "QEMU was terminated by the host, not by the guest (SHUTDOWN event with detail HOST)")
     if seen.requested_at is None:
         return End("already_off", "the guest went off before anything was asked of it")
-    sign = f" (first sign: {seen.accepted_by})" if seen.accepted and seen.accepted_by != POWERED_OFF else ""
-    return End("graceful", f"the guest shut down and powered off{sign}")
+    details = [
+        "woken from S3 first" if seen.wake_asked_at is not None else "",
+        f"{seen.presses} presses" if seen.presses > 1 else "",
+        f"first sign: {seen.accepted_by}" if seen.accepted and seen.accepted_by != POWERED_OFF else "",
+    ]
+    how = "; ".join(filter(None, details))
+    return End("graceful", "the guest shut down and powered off" + (f" ({how})" if how else ""))
 
 
 def _unreachable(policy: Policy, detail: str) -> str:

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import checkout
 from ansible_collections.winguest.shutdown.plugins.module_utils import _domain_names as names
@@ -78,8 +78,8 @@ def differences(bed: Bed) -> list[str]:
     """Where libvirt, asked by itself, sees a guest otherwise than it should be by now."""
     wrong = []
     for guest, dummy, state, reason in GUESTS:
-        number, detail = bed.connection.lookupByName(guest.name).state()
-        seen = names.state_seen(number, detail, -1)
+        found: Any = bed.connection.lookupByName(guest.name).state()
+        seen = names.state_seen(found[0], found[1], -1)
         if seen.state != state or reason not in (None, seen.reason):
             wrong.append(f"{guest.name} is {seen.state} ({seen.reason}) and should be {state} ({reason or 'any'})")
     return wrong

@@ -78,11 +78,11 @@ class Machine:
         assert self.process.stdout
         deadline = time.monotonic() + PATIENCE
         while (end := self.said.find(b"\n", self.unheard)) < 0:
-            waiting, _, _ = select.select([self.process.stdout], [], [], max(0, deadline - time.monotonic()))
+            waiting, dummy, dummy = select.select([self.process.stdout], [], [], max(0, deadline - time.monotonic()))
             chunk = os.read(self.process.stdout.fileno(), 4096) if waiting else b""
             assert chunk, f'waited for "{waited_for}", but all that was said is:\n{self.said.decode(errors="replace")}'
             self.said += chunk
-        ms, _, event = self.said[self.unheard : end].decode().partition(" ")
+        ms, event = self.said[self.unheard : end].decode().split(" ", 1)
         self.unheard = end + 1
         return int(ms), event
 
@@ -144,7 +144,7 @@ class Machine:
     def colour(self) -> tuple[int, ...]:
         """The colour of the page's banner, at its left edge."""
         self.qmp.execute("screendump", filename=str(self.screenshot))
-        kind, width, _, _, pixels = self.screenshot.read_bytes().split(maxsplit=4)
+        kind, width, dummy, dummy, pixels = self.screenshot.read_bytes().split(maxsplit=4)
         assert kind == b"P6"
         start = (3 * 16 * int(width) + 4) * 3
         return tuple(pixels[start : start + 3])
@@ -341,7 +341,7 @@ def test_its_noise_goes_on_whatever_it_does(start: Callable[..., Machine], words
 
 def test_it_sleeps_on_a_press_and_obeys_when_awake(start: Callable[..., Machine]) -> None:
     machine = start("press=sleep presses=2 noise=100")
-    for _ in range(2):
+    for dummy in range(2):
         for press in ("press 1", "press 2"):
             machine.press()
             machine.hear(press)
@@ -389,7 +389,7 @@ def test_a_press_while_it_sleeps_is_lost(start: Callable[..., Machine]) -> None:
 
 def test_it_reboots(start: Callable[..., Machine]) -> None:
     machine = start("press=reboot presses=2 delay=200")
-    for _ in range(2):
+    for dummy in range(2):
         for press in ("press 1", "press 2"):
             machine.press()
             machine.hear(press)
@@ -429,13 +429,13 @@ def test_com2_hears_all_events_and_changes_the_behaviour(start: Callable[..., Ma
     machine.listen().sendall(
         b"  delay=100\tpress=hang  \r\npresses=1\npress=later no=1 delay=-1 delay= delay\npress=obey\n"
     )
-    said = [events.readline().split(" ", 1)[1] for _ in range(10)]
+    said = [events.readline().split(" ", 1)[1] for dummy in range(10)]
     # The carriage return ends a line, too.
     nothing = ["told\n"]
     unknown = [f"unknown {word}\n" for word in ("press=later", "no=1", "delay=-1", "delay=", "delay")]
     assert said == ["told\n", *nothing, "told\n", *unknown, "told\n", "told\n"]
     machine.press()
-    said = [events.readline().split(" ", 1)[1] for _ in range(3)]
+    said = [events.readline().split(" ", 1)[1] for dummy in range(3)]
     assert said == ["press 1\n", "accepted\n", "power off\n"]
     assert machine.ended() is DiskState.CLEAN
 
@@ -488,7 +488,7 @@ def test_without_s3_it_stays_awake(start: Callable[..., Machine]) -> None:
 
 def test_a_com2_that_nobody_reads_does_not_stop_it(start: Callable[..., Machine]) -> None:
     machine = start("", "-no-shutdown")
-    for _ in range(5):
+    for dummy in range(5):
         machine.tell("x " * 400)
     with machine.listen().makefile() as events:
         # First what it could say before it was blocked; once that is read, it can be heard again.
@@ -550,7 +550,7 @@ def test_its_screen_shows_what_it_does(start: Callable[..., Machine]) -> None:
 def test_it_is_built_once(kernel: Path, tmp_path: Path) -> None:
     cache = tmp_path / "not" / "there yet"
     made: list[Path] = []
-    builders = [threading.Thread(target=lambda: made.append(build(cache))) for _ in range(3)]
+    builders = [threading.Thread(target=lambda: made.append(build(cache))) for dummy in range(3)]
     for builder in builders:
         builder.start()
     for builder in builders:
