@@ -16,8 +16,8 @@ import checkout
 from ansible_collections.winguest.shutdown.plugins.module_utils import _domain_names as names
 
 from bed.guests import AcpiGuest, AgentGuest, Bed, Guest
+from bed.module import HYPERVISOR_PYTHON
 
-HYPERVISOR_PYTHON = "/usr/bin/python3"
 EVIDENCE = checkout.CACHE / "demo-evidence"
 CLOCKS = {"timeout": 20, "accept_timeout": 8, "press_interval": 4, "stall_timeout": 6, "poll_interval": 2}
 """Seconds. A demonstration should not take the hour that a real updating guest may take, so the clocks are short."""

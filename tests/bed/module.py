@@ -15,7 +15,9 @@ from typing import Any
 import ansible
 import checkout
 
-HYPERVISOR_PYTHON = "/usr/bin/python3"
+HYPERVISOR_PYTHON = os.environ.get("WINGUEST_HYPERVISOR_PYTHON", "/usr/bin/python3")
+"""Debian's own. Another one, which must have libvirt's bindings, shows that the module runs on that version, too."""
+
 MODULE = "ansible_collections.winguest.shutdown.plugins.modules.domain_shutdown"
 
 FAST: dict[str, Any] = {
