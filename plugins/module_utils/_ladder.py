@@ -504,8 +504,12 @@ def _how_it_went_off(seen: Seen) -> End:
         return End("error", f"QEMU ended without the guest having powered off (shutoff, {seen.reason})")
     if seen.killed_by_host:
         return End("error", "QEMU was terminated by the host, not by the guest (SHUTDOWN event with detail HOST)")
+    if seen.reason == "from_snapshot":
+        return End("error", "someone else reverted the domain to a snapshot in which it is off")
     if seen.requested_at is None:
         return End("already_off", "the guest went off before anything was asked of it")
+    if seen.reason != "shutdown" and seen.accepted_by != POWERED_OFF:
+        return End("error", f"the domain is off and libvirt does not know why (shutoff, {seen.reason})")
     details = [
         "woken from S3 first" if seen.wake_asked_at is not None else "",
         f"{seen.presses} presses" if seen.presses > 1 else "",
@@ -569,13 +573,15 @@ def _busy_until(policy: Policy, seen: Seen) -> float:
 
 def _prepare(policy: Policy, seen: Seen, now: float) -> Step | None:
     """Bring the guest to where it can hear a request: awake, running, thawed, its idle writes measured."""
+    if not policy.methods:
+        return None
     if seen.state == "pmsuspended" and policy.wake:
         if seen.wake_asked_at is None or now - seen.wake_asked_at >= LIMITS["wake"]:
             return Do("wake", "the guest sleeps (S3) and a sleeping guest refuses every request")
     if seen.state == "paused" and policy.resume and seen.reason in ("user", "unknown"):
         if seen.resume_asked_at is None or now - seen.resume_asked_at >= LIMITS["resume"]:
             return Do("resume", "the domain is paused and a paused domain refuses every request")
-    if seen.state != "running" or seen.requested_at is not None or not policy.methods:
+    if seen.state != "running" or seen.requested_at is not None:
         return None
     if policy.thaw and seen.agent and not seen.thawed:
         return Do("thaw", "a guest whose file systems are frozen cannot shut down")
