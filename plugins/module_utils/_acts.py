@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 import typing as t
 
+from ansible_collections.winguest.shutdown.plugins.module_utils import _domain_names as names
 from ansible_collections.winguest.shutdown.plugins.module_utils import _record
 from ansible_collections.winguest.shutdown.plugins.module_utils._hypervisor import failed
 from ansible_collections.winguest.shutdown.plugins.module_utils._ladder import Act, Done
@@ -19,6 +20,8 @@ try:
     import libvirt
 except ImportError:
     pass  # the module has told the user by now
+else:
+    OFF_ALREADY = (libvirt.VIR_ERR_OPERATION_INVALID, libvirt.VIR_ERR_NO_DOMAIN)
 
 FREEZE_LIMIT = 10.0
 """Seconds: a Windows guest holds its writes about that long, so a later answer is worth nothing."""
@@ -27,17 +30,19 @@ DELIVERED_AFTER = 30.0
 """Seconds: before 11.2 libvirt has one error for an agent that never answered (told after 5 s by default) and for one
 that took the shutdown and did not answer (told after 60 s), so the time tells them apart."""
 
+THAW_LIMIT = 10.0
+
 LANES: dict[str, str] = {
     "press": "act",
     "wake": "act",
     "resume": "act",
     "thaw": "agent",
     "agent": "agent",
-    "save": "final",
+    "save": "save",
     "abort_save": "act",
-    "evidence": "final",
-    "destroy": "final",
-    "destroy_plain": "final",
+    "evidence": "end",
+    "destroy": "end",
+    "destroy_plain": "end",
 }
 
 
@@ -50,7 +55,7 @@ def simple(act: Act, domain: t.Any) -> Done:
     elif act == "resume":
         domain.resume()
     elif act == "thaw":
-        return Done("thaw", "ok", f"{domain.fsThaw()} file systems")
+        return Done("thaw", "ok", f"{within(THAW_LIMIT, domain.fsThaw)} file systems")
     elif act == "save":
         domain.managedSave(0)
     elif act == "abort_save":
@@ -70,7 +75,8 @@ def ask_agent(domain: t.Any) -> Done:
         if code == getattr(libvirt, "VIR_ERR_AGENT_COMMAND_TIMEOUT", None):
             return Done("agent", "no_reply", str(error))
         if code == libvirt.VIR_ERR_AGENT_UNRESPONSIVE:
-            arrived = time.monotonic() - began >= DELIVERED_AFTER
+            one_error_for_both = not hasattr(libvirt, "VIR_ERR_AGENT_COMMAND_TIMEOUT")
+            arrived = one_error_for_both and time.monotonic() - began >= DELIVERED_AFTER
             return Done("agent", "no_reply" if arrived else "not_delivered", str(error))
         return failed("agent", error)
     return Done("agent", "ok")
@@ -79,19 +85,19 @@ def ask_agent(domain: t.Any) -> Done:
 def destroy(domain: t.Any, domain_id: int | None, agent: bool, stopped: t.Callable[[], bool]) -> Done:
     """Freeze where the agent answers, then end QEMU gently; what was frozen is thawed when QEMU stays.
 
-    stopped is asked last of all, so that a run that was cancelled meanwhile forces nothing.
+    Whether it may is asked last of all, so that a run that was cancelled meanwhile forces nothing.
     """
     frozen = _freeze(domain) if agent else "no agent to freeze with"
     done = _end_gently(domain, domain_id, stopped)
     if done.result != "ok" and agent:
         _thaw(domain)
-    return Done("destroy", done.result, f"{done.detail} ({frozen})".strip())
+    return Done("destroy", done.result, "; ".join(filter(None, (done.detail, frozen))))
 
 
 def _end_gently(domain: t.Any, domain_id: int | None, stopped: t.Callable[[], bool]) -> Done:
-    forbidden = _forbidden(domain, domain_id, stopped)
-    if forbidden:
-        return Done("destroy", "failed", forbidden)
+    needless = _needless(domain, domain_id, stopped)
+    if needless:
+        return Done("destroy", "dropped", needless)
     try:
         domain.destroyFlags(libvirt.VIR_DOMAIN_DESTROY_GRACEFUL)
     except libvirt.libvirtError as error:
@@ -99,34 +105,36 @@ def _end_gently(domain: t.Any, domain_id: int | None, stopped: t.Callable[[], bo
         in_vain = (libvirt.VIR_ERR_OPERATION_FAILED, libvirt.VIR_ERR_SYSTEM_ERROR, libvirt.VIR_ERR_OPERATION_TIMEOUT)
         if error.get_error_code() in in_vain:
             return Done("destroy", "busy", str(error))
-        return _off_already("destroy", error)
+        if error.get_error_code() in OFF_ALREADY:
+            return Done("destroy", "dropped", str(error))
+        return failed("destroy", error)
     return Done("destroy", "ok")
 
 
-def _forbidden(domain: t.Any, domain_id: int | None, stopped: t.Callable[[], bool]) -> str:
-    """Why the domain must not be destroyed after all, asked at the last moment."""
-    current = domain.connect().lookupByUUIDString(domain.UUIDString()).ID()
-    if current not in (domain_id, -1):
-        return "the domain was started anew meanwhile"
-    return "the run was told to stop" if stopped() else ""
-
-
 def destroy_plain(domain: t.Any, domain_id: int | None, stopped: t.Callable[[], bool]) -> Done:
-    """End QEMU, by SIGKILL in the end."""
-    forbidden = _forbidden(domain, domain_id, stopped)
-    if forbidden:
-        return Done("destroy_plain", "failed", forbidden)
+    """End QEMU, by SIGKILL in the end, after it was asked gently in vain."""
+    needless = _needless(domain, domain_id, stopped)
+    if needless:
+        return Done("destroy_plain", "dropped", needless)
     try:
         domain.destroyFlags(libvirt.VIR_DOMAIN_DESTROY_DEFAULT)
     except libvirt.libvirtError as error:
-        return _off_already("destroy_plain", error)
+        if error.get_error_code() in OFF_ALREADY:
+            return Done("destroy_plain", "ok", str(error))
+        return failed("destroy_plain", error)
     return Done("destroy_plain", "ok")
 
 
-def _off_already(act: Act, error: t.Any) -> Done:
-    if error.get_error_code() in (libvirt.VIR_ERR_OPERATION_INVALID, libvirt.VIR_ERR_NO_DOMAIN):
-        return Done(act, "ok", str(error))
-    return failed(act, error)
+def _needless(domain: t.Any, domain_id: int | None, stopped: t.Callable[[], bool]) -> str:
+    """Why the domain must not, or need not, be destroyed after all, asked at the last moment."""
+    now = domain.connect().lookupByUUIDString(domain.UUIDString())
+    state, reason = now.state()
+    seen = names.state_seen(state, reason, now.ID())
+    if seen.domain_id is not None and seen.domain_id != domain_id:
+        return "the domain was started anew meanwhile"
+    if seen.state in ("in_shutdown", "shutoff") or (seen.state, seen.reason) == ("paused", "shutting_down"):
+        return "the guest has powered off meanwhile"
+    return "the run was told to stop" if stopped() else ""
 
 
 def _freeze(domain: t.Any) -> str:

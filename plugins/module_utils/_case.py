@@ -27,6 +27,9 @@ from ansible_collections.winguest.shutdown.plugins.module_utils._timeline import
 FAILED = ("left_running", "refused", "restarted", "cancelled", "error")
 """Outcomes that fail the task: the guest is not known to be off, or it did not go off on its own."""
 
+MOST_NAMED = 20
+"""Domains that the message of a failed task names; all of them are in the results."""
+
 
 class Case:
     """One domain in a run: how it was found, what has been seen of it since, and how it ended."""
@@ -53,7 +56,9 @@ class Case:
                 self.note(now, "found", f"method {method} left out: the domain's definition has nothing to carry it")
         self.note(now, "found", _earlier_request(facts))
         found = traps(policy, facts)
-        if facts.off:
+        if facts.trouble:
+            self.finish(End("error", facts.trouble), now)
+        elif facts.off:
             self.finish(End("already_off", _off_because(facts)), now)
         elif found:
             reasons = "; ".join(f"{trap.what} [{trap.id}]: {trap.cure}" for trap in found)
@@ -89,7 +94,7 @@ class Case:
         """Whether the outcome belongs into the domain's metadata and can get there."""
         if self.end is None or self.seen.requested_at is None or self.seen.lost_at is not None:
             return False
-        if self.end.outcome in ("cancelled", "vanished"):
+        if self.end.outcome in ("cancelled", "vanished") or self.facts.record_error:
             return False
         return self.facts.persistent or self.end.outcome not in SETTLED
 
@@ -176,7 +181,9 @@ def failure(results: t.Sequence[t.Mapping[str, t.Any]]) -> str:
     bad = [result for result in results if result["outcome"] in FAILED]
     if not bad:
         return ""
-    lines = [f"{result['name']}: {result['outcome']}: {result['reason']}" for result in bad]
+    lines = [f"{result['name']}: {result['outcome']}: {result['reason']}" for result in bad[:MOST_NAMED]]
+    if len(bad) > MOST_NAMED:
+        lines.append(f"and {len(bad) - MOST_NAMED} more")
     return f"{len(bad)} of {len(results)} domains did not shut down as asked. " + " | ".join(lines)
 
 
@@ -197,4 +204,7 @@ def _off_because(facts: Facts) -> str:
         return f"it was off already ({facts.reason})"
     if facts.reason == "destroyed":
         return f"the request of {request.at} was outstanding until someone powered the guest off by force"
-    return f"it went off late: the request of {request.at} was outstanding ({facts.reason})"
+    return (
+        f"it went off late ({facts.reason}): the request of {request.at} was left outstanding, and this is its late "
+        "answer unless the domain was started and stopped anew since"
+    )

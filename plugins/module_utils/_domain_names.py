@@ -11,6 +11,7 @@ of different ages know different subsets of the constants.
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 from ansible_collections.winguest.shutdown.plugins.module_utils._ladder import StateSeen
@@ -67,6 +68,7 @@ REASONS: dict[str, tuple[str, ...]] = {
 
 _SHUTDOWN, _STOPPED, _PMSUSPENDED, _CRASHED = 6, 5, 7, 8
 _SHUTDOWN_HOST = 2
+_PMSUSPENDED_DISK = 1
 _STOPPED_REASONS = ("shutdown", "destroyed", "crashed", "migrated", "saved", "failed", "from_snapshot")
 
 CLOSE_REASONS = {0: "error", 1: "libvirt closed it", 2: "libvirt did not answer keepalive messages", 3: "closed"}
@@ -86,7 +88,7 @@ JOBS = {
 """virDomainJobOperation; 0 is unknown."""
 
 
-def state_seen(state: int, reason: int, domain_id: int, write_bytes: int | None = None) -> StateSeen:
+def state_seen(state: int, reason: int, domain_id: int) -> StateSeen:
     """A sampled state. domain_id is -1 for a domain that is off."""
     name = STATES[state] if 0 <= state < len(STATES) else "nostate"
     reasons = REASONS.get(name, ())
@@ -95,19 +97,14 @@ def state_seen(state: int, reason: int, domain_id: int, write_bytes: int | None 
         reasons[reason] if 0 <= reason < len(reasons) else "unknown",
         sampled=True,
         domain_id=domain_id if domain_id >= 0 else None,
-        write_bytes=write_bytes,
     )
 
 
-def sampled(stats: t.Mapping[str, t.Any], domain_id: int) -> StateSeen:
-    """A sampled state from libvirt's typed statistics; without block statistics the count is None."""
-    counts = [value for name, value in stats.items() if name.startswith("block.") and name.endswith(".wr.bytes")]
-    return state_seen(
-        int(stats.get("state.state", 0)),
-        int(stats.get("state.reason", 0)),
-        domain_id,
-        sum(counts) if counts else None,
-    )
+def with_writes(seen: StateSeen, stats: t.Mapping[str, t.Any] | None, taken_at: float) -> StateSeen:
+    """The sampled state with the time of the sample and, from libvirt's block statistics, the bytes written so far."""
+    written = ((name, value) for name, value in (stats or {}).items() if name.endswith(".wr.bytes"))
+    counts = [value for name, value in written if name.startswith("block.")]
+    return dataclasses.replace(seen, write_bytes=sum(counts) if counts else None, taken_at=taken_at)
 
 
 def lifecycle(event: int, detail: int) -> StateSeen | None:
@@ -117,7 +114,7 @@ def lifecycle(event: int, detail: int) -> StateSeen | None:
     if event == _STOPPED:
         return StateSeen("shutoff", _STOPPED_REASONS[detail] if 0 <= detail < len(_STOPPED_REASONS) else "unknown")
     if event == _PMSUSPENDED:
-        return StateSeen("pmsuspended")
+        return StateSeen("pmsuspended", "disk" if detail == _PMSUSPENDED_DISK else "unknown")
     if event == _CRASHED:
         return StateSeen("crashed", "panicked")
     return None

@@ -19,6 +19,11 @@ import typing as t
 from ansible_collections.winguest.shutdown.plugins.module_utils._lanes import TimeLimit, within
 from ansible_collections.winguest.shutdown.plugins.module_utils._png import SIGNATURE, png_from_ppm
 
+try:
+    import libvirt
+except ImportError:
+    pass  # the module has told the user by now
+
 PART_LIMIT = 10.0
 SCREENSHOT_LIMIT = 64 * 1024 * 1024
 SCREENSHOT = "screen.png"
@@ -79,7 +84,7 @@ def _screenshot(connection: t.Any, domain: t.Any) -> bytes:
 
 
 def _statistics(connection: t.Any, domain: t.Any) -> dict[str, t.Any]:
-    records = connection.domainListGetStats([domain], 0, 0)
+    records = connection.domainListGetStats([domain], 0, libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT)
     return dict(records[0][1]) if records else {}
 
 

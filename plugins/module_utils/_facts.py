@@ -13,6 +13,7 @@ import uuid as uuid_module
 
 from ansible_collections.winguest.shutdown.plugins.module_utils import _domain_names as names
 from ansible_collections.winguest.shutdown.plugins.module_utils._acts import read_record
+from ansible_collections.winguest.shutdown.plugins.module_utils._lanes import TimeLimit, within
 from ansible_collections.winguest.shutdown.plugins.module_utils._preflight import Definition, Facts, read_definition
 from ansible_collections.winguest.shutdown.plugins.module_utils._record import Record, RecordError
 
@@ -20,6 +21,14 @@ try:
     import libvirt
 except ImportError:
     pass  # the module has told the user by now
+
+LOOK_LIMIT = 15.0
+"""Seconds that libvirt may take to tell about one domain."""
+
+JOB_LIMIT = 3.0
+"""Seconds that libvirt may take to tell its job: it waits for whoever holds the domain, for one a QEMU that hangs."""
+
+UNKNOWN_JOB = "libvirt (it does not tell which: its QEMU may hang)"
 
 _UNKNOWN = Definition(
     acpi=True, on_poweroff="destroy", agent_channel=False, agent_connected=None, display=False, block_jobs=()
@@ -78,8 +87,16 @@ def _lookup(connection: t.Any, where: str, name: str | None, uuid: str | None) -
 
 
 def gather(domain: t.Any) -> Facts:
-    """One domain as it is now."""
+    """One domain as it is now; one that libvirt does not tell about has the trouble in its facts."""
     name, uuid = domain.name(), domain.UUIDString()
+    try:
+        return t.cast(Facts, within(LOOK_LIMIT, lambda: _gather(domain, name, uuid)))
+    except (libvirt.libvirtError, TimeLimit) as error:
+        trouble = f"libvirt does not tell about it: {error}"
+        return Facts(name, uuid, "nostate", "unknown", True, _UNKNOWN, trouble=trouble)
+
+
+def _gather(domain: t.Any, name: str, uuid: str) -> Facts:
     try:
         state, reason = domain.state()
         seen = names.state_seen(state, reason, domain.ID())
@@ -101,11 +118,13 @@ def gather(domain: t.Any) -> Facts:
 def _job(domain: t.Any) -> str:
     """libvirt's job on the domain, by name; empty when there is none or the driver has no jobs."""
     try:
-        stats = domain.jobStats()
+        stats = within(JOB_LIMIT, domain.jobStats)
     except libvirt.libvirtError as error:
         if error.get_error_code() in (libvirt.VIR_ERR_NO_SUPPORT, libvirt.VIR_ERR_OPERATION_INVALID):
             return ""
         raise
+    except TimeLimit:
+        return UNKNOWN_JOB
     if stats.get("type", 0) == libvirt.VIR_DOMAIN_JOB_NONE:
         return ""
     return names.JOBS.get(stats.get("operation", 0), "libvirt")

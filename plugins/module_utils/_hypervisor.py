@@ -3,11 +3,10 @@
 
 # PRIVATE to the collection winguest.shutdown: it may change at any time.
 
-"""libvirt: one connection for events and samples, and side connections for the calls that may block.
+"""libvirt: one connection for events and states, and others for the calls that may block.
 
-A libvirt daemon serves only five requests of one connection at a time (max_client_requests), and an agent call may
-block for a minute. So samples stay alone on the main connection, and everything that acts on a domain goes through a
-lane with a connection of its own. Whatever happens is posted to the inbox.
+Everything that acts on a domain waits for its turn in a lane, so that calls that block (an agent's may, for a minute)
+hold up neither events, nor states, nor another kind of call. Whatever happens is posted to the inbox.
 """
 
 from __future__ import annotations
@@ -19,19 +18,20 @@ import traceback
 import typing as t
 
 from ansible_collections.winguest.shutdown.plugins.module_utils import _domain_names as names
+from ansible_collections.winguest.shutdown.plugins.module_utils._connections import ThreadConnections, open_connection
 from ansible_collections.winguest.shutdown.plugins.module_utils._ladder import (
     Act,
     AgentChannel,
-    Cancelled,
     Changed,
     ConnectionBack,
     ConnectionLost,
     Done,
     Event,
     Rebooted,
-    StateSeen,
+    Started,
 )
-from ansible_collections.winguest.shutdown.plugins.module_utils._lanes import Lane
+from ansible_collections.winguest.shutdown.plugins.module_utils._lanes import Lane, TimeLimit, within
+from ansible_collections.winguest.shutdown.plugins.module_utils._sampler import Sampler
 
 try:
     import libvirt
@@ -43,22 +43,18 @@ else:
     LibvirtError = libvirt.libvirtError
 
 Call = t.Callable[[t.Any, t.Any], Done]
-Answer = t.Callable[[Done], None]
+Wanted = t.Callable[[], bool]
+Answer = t.Callable[[Event], None]
 
 
 class Inbox(queue.SimpleQueue[tuple[t.Any, Event]]):
     """What happened, in order: (the domain's UUID, or None for all domains; the event)."""
 
 
-KEEPALIVE_INTERVAL = 5
-KEEPALIVE_COUNT = 3
 RETRY_INTERVAL = 1.0
-LANE_WIDTHS = {"act": 4, "agent": 8, "final": 4}
-"""Threads a lane. Together they stay below the 20 workers that a libvirt daemon has by default."""
-
-THREADS_A_CONNECTION = 4
-SAMPLE_SIZE = 50
-"""Domains a call: a QEMU that does not answer its monitor holds up only those that are sampled with it."""
+OPEN_LIMIT = 30.0
+LANE_WIDTHS = {"act": 4, "agent": 6, "save": 3, "end": 4}
+"""Calls at a time in each lane. Together they stay below the 20 workers that a libvirt daemon has by default."""
 
 
 class HypervisorError(Exception):
@@ -71,18 +67,15 @@ class Hypervisor:
     def __init__(self, uri: str, inbox: Inbox) -> None:
         self.uri = uri
         self._inbox = inbox
-        self._lock = threading.Lock()
         self._lanes = {name: Lane(name, width) for name, width in LANE_WIDTHS.items()}
-        self._samplers = Lane("sample", 3)
-        self._side: dict[tuple[str, int], t.Any] = {}
-        self._turn: dict[str, int] = {}
-        self._domains: dict[tuple[int, str], t.Any] = {}
+        self._connections = ThreadConnections(uri)
         self._closed = False
         self.connection: t.Any = None
         _start_event_loop()
+        self._sampler = Sampler(uri, self._post, self._lost)
         try:
-            self.connection = self._open_main()
-        except libvirt.libvirtError as error:
+            self.connection = within(OPEN_LIMIT, self._open_main)
+        except (libvirt.libvirtError, TimeLimit) as error:
             raise HypervisorError(
                 f"cannot connect to libvirt at uri {uri!r}: {error}; check the uri, that libvirt runs there, and that "
                 "this user may use it (root, the libvirt group, or polkit)"
@@ -91,7 +84,7 @@ class Hypervisor:
     # ---- connections
 
     def _open_main(self) -> t.Any:
-        connection = _open(self.uri)
+        connection = open_connection(self.uri)
         connection.registerCloseCallback(self._on_close, None)
         for kind, callback in (
             (libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, self._on_lifecycle),
@@ -125,22 +118,12 @@ class Hypervisor:
 
         threading.Thread(target=attempt, name="reconnect", daemon=True).start()
 
-    def _side_connection(self, lane: str) -> t.Any:
-        """A connection for one call of this lane: the lane's connections take turns."""
-        with self._lock:
-            count = -(-LANE_WIDTHS[lane] // THREADS_A_CONNECTION)
-            turn = self._turn[lane] = (self._turn.get(lane, -1) + 1) % count
-            connection = self._side.get((lane, turn))
-            if connection is None or not _alive(connection):
-                connection = self._side[lane, turn] = _open(self.uri)
-            return connection
-
     def close(self) -> None:
-        """Close what can be closed without waiting for a call that still blocks."""
+        """Close what can be closed, without waiting for calls that still block."""
         self._closed = True
         try:
-            self.connection.close()
-        except libvirt.libvirtError:
+            within(1.0, self.connection.close)
+        except (libvirt.libvirtError, TimeLimit):
             pass
 
     # ---- events, called in libvirt's event loop
@@ -158,53 +141,11 @@ class Hypervisor:
     # ---- samples
 
     def sample(self, uuids: t.Sequence[str]) -> None:
-        """Look at these domains, many in one call, and post a StateSeen for each."""
-        for start in range(0, len(uuids), SAMPLE_SIZE):
-            part = list(uuids[start : start + SAMPLE_SIZE])
-            self._samplers.submit(lambda part=part: self._sample(part))  # type: ignore[misc]
+        """Look at these domains and post a StateSeen for each."""
+        self._sampler.sample(self.connection, uuids)
 
-    def _sample(self, uuids: list[str]) -> None:
-        connection = self.connection
-        try:
-            found = self._stats(connection, uuids)
-            for uuid in uuids:
-                event = found.get(uuid)
-                self._inbox.put((uuid, event if event is not None else self._missing(connection, uuid)))
-        except libvirt.libvirtError as error:
-            if not _alive(connection):
-                self._lost(connection, str(error))
-
-    def _stats(self, connection: t.Any, uuids: list[str]) -> dict[str, StateSeen]:
-        domains = [domain for domain in (self._known(connection, uuid) for uuid in uuids) if domain is not None]
-        if not domains:
-            return {}
-        wanted = libvirt.VIR_DOMAIN_STATS_STATE | libvirt.VIR_DOMAIN_STATS_BLOCK
-        records = connection.domainListGetStats(domains, wanted, libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT)
-        return {domain.UUIDString(): names.sampled(stats, domain.ID()) for domain, stats in records}
-
-    def _known(self, connection: t.Any, uuid: str) -> t.Any:
-        """The domain as this connection knows it, looked up once; None when there is no such domain."""
-        key = (id(connection), uuid)
-        if key not in self._domains:
-            try:
-                self._domains[key] = connection.lookupByUUIDString(uuid)
-            except libvirt.libvirtError as error:
-                if error.get_error_code() != libvirt.VIR_ERR_NO_DOMAIN:
-                    raise
-                return None
-        return self._domains[key]
-
-    @staticmethod
-    def _missing(connection: t.Any, uuid: str) -> Event:
-        """A domain that the sample left out: gone, or gone off between two calls."""
-        try:
-            domain = connection.lookupByUUIDString(uuid)
-            state, reason = domain.state()
-            return names.state_seen(state, reason, domain.ID())
-        except libvirt.libvirtError as error:
-            if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:
-                return StateSeen("gone", "no such domain", sampled=True)
-            raise
+    def _post(self, uuid: str, event: Event) -> None:
+        self._inbox.put((uuid, event))
 
     def _lost(self, connection: t.Any, detail: str) -> None:
         if connection is self.connection and not self._closed:
@@ -212,50 +153,46 @@ class Hypervisor:
 
     # ---- acts
 
-    def act(self, lane: str, uuid: str, act: Act, call: Call, answer: Answer | None = None) -> None:
-        """Run call(connection, domain) in a lane; the Done it returns, or its failure, goes to answer or the inbox."""
+    def act(self, lane: str, uuid: str, act: Act, call: Call, wanted: Wanted, answer: Answer | None = None) -> None:
+        """Run call(connection, domain) when the lane has room, if it is wanted then.
+
+        Started and the Done that the call returns, or that tells its failure, go to answer, or else to the inbox.
+        """
+        post: Answer = answer if answer is not None else lambda event: self._post(uuid, event)
 
         def job() -> None:
             try:
-                connection = self._side_connection(lane)
-                done = call(connection, connection.lookupByUUIDString(uuid))
+                connection = self._connections.get()
+                domain = connection.lookupByUUIDString(uuid)
+                if wanted():
+                    post(Started(act))
+                    done = call(connection, domain)
+                else:
+                    done = Done(act, "dropped", "not wanted any more when its turn came")
             except libvirt.libvirtError as error:
                 done = failed(act, error)
             except Exception as error:  # a defect of ours must end this domain's act, not the whole run
                 done = Done(act, "failed", f"{type(error).__name__}: {error}")
-            if answer is None:
-                self._inbox.put((uuid, done))
-            else:
-                answer(done)
+            post(done)
 
         self._lanes[lane].submit(job)
 
-    def cancel(self, why: str) -> None:
-        """Post to all domains that the run was told to stop."""
-        self._inbox.put((None, Cancelled(why)))
+    def finish(self, lane: str, seconds: float) -> None:
+        """Wait, but no longer than that, for the calls of this lane that have begun."""
+        self._lanes[lane].wait(seconds)
 
 
 def failed(act: Act, error: t.Any) -> Done:
     """The Done for a libvirt error."""
     code = error.get_error_code()
-    denied = code in (libvirt.VIR_ERR_OPERATION_DENIED, libvirt.VIR_ERR_ACCESS_DENIED, libvirt.VIR_ERR_AUTH_UNAVAILABLE)
+    denied = code in (
+        libvirt.VIR_ERR_OPERATION_DENIED,
+        libvirt.VIR_ERR_ACCESS_DENIED,
+        libvirt.VIR_ERR_AUTH_UNAVAILABLE,
+        libvirt.VIR_ERR_AUTH_FAILED,
+        libvirt.VIR_ERR_AUTH_CANCELLED,
+    )
     return Done(act, "denied" if denied else "failed", str(error))
-
-
-def _open(uri: str) -> t.Any:
-    connection = libvirt.open(uri)
-    try:
-        connection.setKeepAlive(KEEPALIVE_INTERVAL, KEEPALIVE_COUNT)
-    except libvirt.libvirtError:
-        pass  # a driver inside this process has no connection that could go quiet
-    return connection
-
-
-def _alive(connection: t.Any) -> bool:
-    try:
-        return bool(connection.isAlive())
-    except libvirt.libvirtError:
-        return False
 
 
 _event_loop_lock = threading.Lock()

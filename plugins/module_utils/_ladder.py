@@ -6,8 +6,9 @@
 """The ladder: what to do next about one domain, decided from what has been seen and the clock.
 
 Pure: no libvirt, no sleep, no threads. observe() folds one happening into what has been seen; decide() answers with the
-next step. Times are seconds of any clock that never goes backwards. Whoever drives the ladder tells it what it issued
-(Asked) and what came of it (Done).
+next step. Times are seconds of any clock that never goes backwards. Whoever drives the ladder tells it which act was
+asked for (Asked), when that was really begun (Started), and what came of it (Done). Clocks and limits run from Started,
+so a guest whose request still waits for its turn is not counted as asked.
 
 The clocks start with the first request:
 
@@ -51,7 +52,8 @@ Outcome = t.Literal[
 
 POWERED_OFF = "the guest powered off"
 AGENT_STOPPED = "the guest agent stopped"
-"""Signs by which a request shows that it was accepted."""
+AGENT_OBEYED = "the guest agent's call succeeded"
+"""Signs by which a request shows that it was accepted, besides progress."""
 
 DOUBLE_PRESS_GAP = 0.5
 """Seconds between the two presses of a pair: one that turns a Windows display on, and one that reaches the button."""
@@ -75,6 +77,14 @@ LIMITS: dict[str, float] = {
 """Seconds that an act may take before the ladder goes on without its answer."""
 
 FINAL_ACTS: tuple[Act, ...] = ("save", "abort_save", "destroy", "destroy_plain")
+DESTROYS: tuple[Act, ...] = ("destroy", "destroy_plain")
+FORCED = "powered off by force: the clocks had run out and on_timeout=force allowed it"
+
+QUEUE_LIMIT = 600.0
+"""Seconds after which an act that could not be begun, because libvirt is busy with others, is given up."""
+
+RESUMABLE = ("user", "from_snapshot", "unknown")
+"""Reasons for which a domain is paused and may be resumed if that was allowed; all others belong to someone's work."""
 
 SETTLE = 15.0
 """Seconds that libvirt has, after a final action succeeded, to show the domain off."""
@@ -87,7 +97,8 @@ SETTLE = 15.0
 class StateSeen:
     """The domain's state in libvirt's words, from an event or from a sample: both say the same, so either may be lost.
 
-    domain_id and write_bytes come with a sample only; domain_id is None while the domain is off.
+    domain_id, write_bytes and taken_at (the time of the sample) come with a sample only; domain_id is None while the
+    domain is off.
     """
 
     state: str
@@ -95,6 +106,7 @@ class StateSeen:
     sampled: bool = False
     domain_id: int | None = None
     write_bytes: int | None = None
+    taken_at: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,7 +128,14 @@ class Rebooted:
 
 @dataclasses.dataclass(frozen=True)
 class Asked:
-    """The driver issued this act."""
+    """This act was asked for; a sample is begun with that."""
+
+    act: Act
+
+
+@dataclasses.dataclass(frozen=True)
+class Started:
+    """The call to libvirt that is this act begins."""
 
     act: Act
 
@@ -127,11 +146,11 @@ class Done:
 
     result: ok; failed; denied (this connection may not do it, ever); not_delivered (an agent that never got the
     request); no_reply (an agent that got it and said nothing); busy (a gentle destroy that could not end QEMU, where
-    the plain one is called for).
+    the plain one is called for); dropped (not begun, because it was not wanted any more when its turn came).
     """
 
     act: Act
-    result: t.Literal["ok", "failed", "denied", "not_delivered", "no_reply", "busy"]
+    result: t.Literal["ok", "failed", "denied", "not_delivered", "no_reply", "busy", "dropped"]
     detail: str = ""
 
 
@@ -154,7 +173,9 @@ class Cancelled:
     detail: str = ""
 
 
-Event = t.Union[StateSeen, Changed, AgentChannel, Rebooted, Asked, Done, ConnectionLost, ConnectionBack, Cancelled]
+Event = t.Union[
+    StateSeen, Changed, AgentChannel, Rebooted, Asked, Started, Done, ConnectionLost, ConnectionBack, Cancelled
+]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,6 +186,8 @@ class Seen:
     domain_id: int | None = None
     state: str = "unknown"
     reason: str = "unknown"
+    powered_off: bool = False
+    hibernated: bool = False
     killed_by_host: bool = False
     rebooted: bool = False
     replaced: bool = False
@@ -174,6 +197,7 @@ class Seen:
     wake_asked_at: float | None = None
     resume_asked_at: float | None = None
 
+    told_at: float = 0.0
     sample_asked_at: float | None = None
     unanswered_since: float | None = None
     sampled_at: float | None = None
@@ -181,21 +205,24 @@ class Seen:
     last_count: tuple[float, int] | None = None
     baseline: float | None = None
     progress_at: float | None = None
+    progress_samples: int = 0
 
     requested_at: float | None = None
     method: str | None = None
     method_since: float = 0.0
     method_failed: bool = False
     agent_asked_at: float | None = None
-    agent_pending: bool = False
     presses: int = 0
     pressed_at: float | None = None
     accepted_at: float | None = None
     accepted_by: str = ""
 
+    outstanding: frozenset[str] = frozenset()
     busy: Act | None = None
+    begun: bool = False
     busy_since: float = 0.0
     evidence_at: float | None = None
+    evidence_failure: str = ""
     final_act: Act | None = None
     final_result: str = ""
     final_at: float = 0.0
@@ -205,11 +232,6 @@ class Seen:
     lost_at: float | None = None
     lost_detail: str = ""
     cancelled: str = ""
-
-    @property
-    def accepted(self) -> bool:
-        """Whether the guest has shown that it started to shut down."""
-        return self.accepted_at is not None
 
     @property
     def start(self) -> float:
@@ -258,15 +280,17 @@ def observe(policy: Policy, seen: Seen, event: Event, at: float) -> tuple[Seen, 
     if isinstance(event, AgentChannel):
         return _observe_agent(seen, event, at)
     if isinstance(event, Rebooted):
-        return dataclasses.replace(seen, rebooted=True), "the guest reset itself"
+        return _observe_reset(seen)
     if isinstance(event, Asked):
         return _observe_asked(seen, event.act, at), ""
+    if isinstance(event, Started):
+        return _observe_started(seen, event.act, at), ""
     if isinstance(event, Done):
         return _observe_done(seen, event, at)
     if isinstance(event, ConnectionLost):
         if seen.lost_at is not None:
             return seen, ""
-        lost = dataclasses.replace(seen, lost_at=at, lost_detail=event.detail, busy=None, agent_pending=False)
+        lost = dataclasses.replace(seen, lost_at=at, lost_detail=event.detail, busy=None, outstanding=frozenset())
         return lost, f"connection to libvirt lost: {event.detail}"
     if isinstance(event, ConnectionBack):
         back = dataclasses.replace(seen, lost_at=None, sampled_at=None, sample_asked_at=None, unanswered_since=None)
@@ -275,6 +299,12 @@ def observe(policy: Policy, seen: Seen, event: Event, at: float) -> tuple[Seen, 
 
 
 def _observe_state(policy: Policy, seen: Seen, event: StateSeen, at: float) -> tuple[Seen, str]:
+    if event.taken_at is not None:
+        at = event.taken_at
+        if at < max(seen.told_at, seen.sampled_at or 0.0):  # an event or a later sample has overtaken it
+            return dataclasses.replace(seen, sample_asked_at=None, unanswered_since=None), ""
+    else:
+        seen = dataclasses.replace(seen, told_at=at)
     notes = []
     reason = seen.reason if event.state == seen.state == "in_shutdown" else event.reason
     if event.state != seen.state or (reason != seen.reason and event.state != "running"):
@@ -284,8 +314,10 @@ def _observe_state(policy: Policy, seen: Seen, event: StateSeen, at: float) -> t
         if event.reason == "host":
             seen = dataclasses.replace(seen, killed_by_host=True)
         elif seen.final_act is None:
-            seen, note = _accept(seen, at, POWERED_OFF)
+            seen, note = _accept(dataclasses.replace(seen, powered_off=True), at, POWERED_OFF)
             notes.append(note)
+    if (event.state, event.reason) == ("pmsuspended", "disk"):
+        seen = dataclasses.replace(seen, hibernated=True)
     if event.sampled:
         seen = dataclasses.replace(seen, sampled_at=at, sample_asked_at=None, unanswered_since=None)
         if event.domain_id is not None:
@@ -314,12 +346,22 @@ def _observe_writes(policy: Policy, seen: Seen, count: int, at: float) -> tuple[
         return dataclasses.replace(seen, baseline=(count - first) / (at - first_at)), ""
     rate = (count - previous[1]) / elapsed
     if rate < progress_rate(policy, seen):
-        return seen, ""
+        return dataclasses.replace(seen, progress_samples=0), ""
     fresh_start = seen.progress_at is None or at - seen.progress_at > policy.stall_timeout
-    seen = dataclasses.replace(seen, progress_at=at)
+    seen = dataclasses.replace(seen, progress_at=at, progress_samples=seen.progress_samples + 1)
     text = f"progress: writes {rate / 1024:.0f} KiB/s over a baseline of {(seen.baseline or 0) / 1024:.0f} KiB/s"
-    seen, note = _accept(seen, at, text)
+    note = ""
+    if seen.progress_samples > 1:  # a single burst is progress, and says nothing about acceptance yet
+        seen, note = _accept(seen, at, text)
     return seen, note or (text if fresh_start else "")
+
+
+def _observe_reset(seen: Seen) -> tuple[Seen, str]:
+    if seen.requested_at is not None:
+        return dataclasses.replace(seen, rebooted=True), "the guest reset itself"
+    # Nothing was asked of it yet: what it wrote until now is no baseline for the guest that it is from now on.
+    seen = dataclasses.replace(seen, first_count=None, last_count=None, baseline=None, sampled_at=None)
+    return seen, "the guest reset itself before anything was asked of it"
 
 
 def _observe_agent(seen: Seen, event: AgentChannel, at: float) -> tuple[Seen, str]:
@@ -328,7 +370,7 @@ def _observe_agent(seen: Seen, event: AgentChannel, at: float) -> tuple[Seen, st
     before = seen.agent
     seen = dataclasses.replace(seen, agent=event.connected)
     if event.connected:
-        if seen.accepted_by == AGENT_STOPPED:
+        if seen.accepted_by in (AGENT_STOPPED, AGENT_OBEYED):
             # An agent that comes back was only restarted: the guest has not begun to shut down after all.
             seen = dataclasses.replace(seen, accepted_at=None, accepted_by="", method_since=at)
             return seen, "the guest agent came back: not taken as accepted any longer"
@@ -342,13 +384,17 @@ def _observe_asked(seen: Seen, act: Act, at: float) -> Seen:
     if act == "sample":
         since = at if seen.unanswered_since is None else seen.unanswered_since
         return dataclasses.replace(seen, sample_asked_at=at, unanswered_since=since)
+    return dataclasses.replace(seen, busy=act, begun=False, busy_since=at, outstanding=seen.outstanding | {act})
+
+
+def _observe_started(seen: Seen, act: Act, at: float) -> Seen:
     if act in ("press", "agent"):
         method = "acpi" if act == "press" else "agent"
         seen = dataclasses.replace(seen, requested_at=at if seen.requested_at is None else seen.requested_at)
         if method != seen.method or act == "agent":
             seen = dataclasses.replace(seen, method=method, method_since=at, method_failed=False)
         if act == "agent":  # may block for a minute, and nothing needs to wait for it
-            return dataclasses.replace(seen, agent_pending=True, agent_asked_at=at)
+            return dataclasses.replace(seen, busy=None, agent_asked_at=at)
         seen = dataclasses.replace(seen, presses=seen.presses + 1, pressed_at=at)
     elif act == "wake":
         seen = dataclasses.replace(seen, wake_asked_at=at)
@@ -360,37 +406,46 @@ def _observe_asked(seen: Seen, act: Act, at: float) -> Seen:
         seen = dataclasses.replace(
             seen, final_act=act, final_result="", final_at=at, sample_asked_at=None, unanswered_since=None
         )
-    return dataclasses.replace(seen, busy=act, busy_since=at)
+    return dataclasses.replace(seen, busy=act, begun=True, busy_since=at)
 
 
 def _observe_done(seen: Seen, event: Done, at: float) -> tuple[Seen, str]:
     if seen.busy == event.act:
         seen = dataclasses.replace(seen, busy=None)
     note = f"{event.act}: {event.result}" + (f": {event.detail}" if event.detail else "")
-    if event.result == "denied":
-        return dataclasses.replace(seen, denied=event.detail), note
+    seen = dataclasses.replace(seen, outstanding=seen.outstanding - {event.act})
+    if event.result == "dropped":
+        if event.act == seen.final_act:
+            before: Act | None = "destroy" if event.act == "destroy_plain" else None
+            seen = dataclasses.replace(seen, final_act=before, final_result="busy" if before else "")
+        return dataclasses.replace(seen, sampled_at=None), note
+    if event.result == "denied" and event.act not in ("wake", "resume", "thaw"):
+        return dataclasses.replace(seen, denied=event.detail or "no reason given"), note
     if event.act == "evidence":
-        return dataclasses.replace(seen, evidence_at=at), note
+        if event.result == "ok":
+            return dataclasses.replace(seen, evidence_at=at), note
+        return dataclasses.replace(seen, evidence_failure=event.detail or "no reason given"), note
     if event.act in FINAL_ACTS and event.act == seen.final_act:
         failure = "" if event.result == "ok" else event.detail or "no reason given"
         return dataclasses.replace(seen, final_result=event.result, final_at=at, failure=failure or seen.failure), note
-    if event.act == "agent":
-        return _observe_agent_answer(dataclasses.replace(seen, agent_pending=False), event, note, at)
-    expected = event.result == "ok" and event.act == "press" and not event.detail
-    return seen, "" if expected else note
+    return _observe_answer(seen, event, note, at)
 
 
-def _observe_agent_answer(seen: Seen, event: Done, note: str, at: float) -> tuple[Seen, str]:
-    if event.result == "ok":
-        seen, accepted = _accept(seen, at, "the guest agent's call succeeded")
+def _observe_answer(seen: Seen, event: Done, note: str, at: float) -> tuple[Seen, str]:
+    method = {"press": "acpi", "agent": "agent"}.get(event.act)
+    if event.result in ("failed", "not_delivered") and method is not None and seen.method == method:
+        seen = dataclasses.replace(seen, method_failed=True)
+    if event.act == "agent" and event.result == "ok":
+        seen, accepted = _accept(seen, at, AGENT_OBEYED)
         return seen, accepted or note
-    if event.result in ("failed", "not_delivered") and seen.method == "agent":
-        return dataclasses.replace(seen, method_failed=True), note
-    return seen, note
+    expected = event.result == "ok" and event.act == "press"
+    if expected:
+        seen = dataclasses.replace(seen, method_failed=False)
+    return seen, "" if expected and not event.detail else note
 
 
 def _accept(seen: Seen, at: float, by: str) -> tuple[Seen, str]:
-    if seen.accepted or seen.requested_at is None:
+    if seen.accepted_at is not None or seen.requested_at is None:
         return seen, ""
     return dataclasses.replace(seen, accepted_at=at, accepted_by=by), f"accepted: {by}"
 
@@ -407,6 +462,8 @@ def decide(policy: Policy, seen: Seen, now: float) -> Step:
         return end
     if seen.denied:
         return End("error", f"libvirt does not allow it on this connection: {seen.denied}")
+    if seen.busy is not None and not seen.begun and now >= seen.busy_since + QUEUE_LIMIT:
+        return End("error", f"libvirt is busy with other calls: {seen.busy} could not be begun in {QUEUE_LIMIT:g} s")
     if seen.lost_at is not None:
         give_up = seen.lost_at + policy.reconnect_timeout
         if now < give_up:
@@ -424,6 +481,17 @@ def decide(policy: Policy, seen: Seen, now: float) -> Step:
     return _prepare(policy, seen, now) or _request(policy, seen, now) or _wait(policy, seen, now)
 
 
+def still_wanted(policy: Policy, seen: Seen, act: Act, now: float) -> bool:
+    """Whether an act whose turn has come should still be begun, going by what was seen while it waited."""
+    if seen.cancelled or seen.lost_at is not None or _ended(seen) is not None:
+        return False
+    if act == "press":
+        return policy.press_after_acceptance or not is_accepted(policy, seen, now)
+    if act in ("evidence", "save", "destroy"):
+        return final_action_due(policy, seen, now)
+    return True
+
+
 def progress_rate(policy: Policy, seen: Seen) -> float:
     """Bytes written a second from which on a guest counts as working: well above what it wrote when idle."""
     return max(policy.progress_min_rate, 2.0 * (seen.baseline or 0.0))
@@ -437,15 +505,34 @@ def final_action_due(policy: Policy, seen: Seen, now: float) -> bool:
 def _clocks_end(policy: Policy, seen: Seen) -> float:
     """When the clocks run out, or ran out, going by what has been seen so far."""
     hard_end = seen.start + policy.max_timeout
-    if _powered_off(seen):
+    if _off_but_for_qemu(seen) or _blind(policy, seen):
         return hard_end
     stalled = seen.start if seen.progress_at is None else seen.progress_at + policy.stall_timeout
     return min(hard_end, max(seen.start + policy.timeout, stalled))
 
 
-def _powered_off(seen: Seen) -> bool:
+def _off_but_for_qemu(seen: Seen) -> bool:
     """Whether the guest has powered off and only QEMU is still there, flushing or held by a backup."""
     return seen.state == "in_shutdown" or (seen.state, seen.reason) == ("paused", "shutting_down")
+
+
+def _blind(policy: Policy, seen: Seen) -> bool:
+    """Whether libvirt cannot tell what the guest writes, so that not seeing it work says nothing."""
+    if seen.last_count is None:
+        return True
+    return seen.sampled_at is not None and seen.sampled_at - seen.last_count[0] > policy.stall_timeout + FRESH
+
+
+def is_accepted(policy: Policy, seen: Seen, now: float) -> bool:
+    """Whether the guest has shown that it started to shut down.
+
+    Writes alone are a sign only for as long as they go on: a guest may write for many reasons.
+    """
+    if seen.accepted_at is None:
+        return False
+    if seen.accepted_by in (POWERED_OFF, AGENT_STOPPED, AGENT_OBEYED):
+        return True
+    return seen.progress_at is not None and now - seen.progress_at < policy.stall_timeout
 
 
 def current_method(policy: Policy, seen: Seen, now: float) -> str | None:
@@ -458,13 +545,13 @@ def current_method(policy: Policy, seen: Seen, now: float) -> str | None:
         later = [m for m in policy.methods[position + 1 :] if m in usable]
         if later:
             return later[0]
-        if seen.accepted and not policy.press_after_acceptance:
+        if is_accepted(policy, seen, now) and not policy.press_after_acceptance:
             return None
     return usable[0] if usable else None
 
 
 def _agent_usable(seen: Seen) -> bool:
-    return seen.agent is not False and not (seen.agent_pending and seen.method != "agent")
+    return seen.agent is not False and not ("agent" in seen.outstanding and seen.method != "agent")
 
 
 def _silent(policy: Policy, seen: Seen, now: float) -> bool:
@@ -482,7 +569,9 @@ def _ended(seen: Seen) -> End | None:
     if seen.rebooted and seen.requested_at is not None and seen.state not in ("shutoff", "gone"):
         return End("restarted", "the guest restarted instead of powering off: look at what asked Windows to restart")
     if seen.state == "gone":
-        if seen.accepted_by == POWERED_OFF:
+        if seen.final_act in DESTROYS and seen.final_result == "ok":
+            return End("forced", FORCED)
+        if seen.powered_off:
             return End("graceful", "the guest powered off and its transient domain is gone")
         return End("vanished", "the domain is no longer known here: migrated, undefined, or transient and ended")
     if seen.state != "shutoff":
@@ -496,9 +585,9 @@ def _how_it_went_off(seen: Seen) -> End:
         return End("saved", f"managed save{by}: the next start resumes the guest where it was")
     if seen.reason == "migrated":
         return End("vanished", "the guest was migrated to another hypervisor")
+    if seen.final_act in DESTROYS:
+        return End("forced", FORCED)
     if seen.reason == "destroyed":
-        if seen.final_act in ("destroy", "destroy_plain"):
-            return End("forced", "powered off by force: the clocks had run out and on_timeout=force allowed it")
         return End("error", "someone else powered the guest off by force (virDomainDestroy); this run did not")
     if seen.reason in ("crashed", "failed", "daemon"):
         return End("error", f"QEMU ended without the guest having powered off (shutoff, {seen.reason})")
@@ -508,12 +597,13 @@ def _how_it_went_off(seen: Seen) -> End:
         return End("error", "someone else reverted the domain to a snapshot in which it is off")
     if seen.requested_at is None:
         return End("already_off", "the guest went off before anything was asked of it")
-    if seen.reason != "shutdown" and seen.accepted_by != POWERED_OFF:
+    if seen.reason != "shutdown" and not seen.powered_off:
         return End("error", f"the domain is off and libvirt does not know why (shutoff, {seen.reason})")
     details = [
         "woken from S3 first" if seen.wake_asked_at is not None else "",
         f"{seen.presses} presses" if seen.presses > 1 else "",
-        f"first sign: {seen.accepted_by}" if seen.accepted and seen.accepted_by != POWERED_OFF else "",
+        f"first sign: {seen.accepted_by}" if seen.accepted_by not in ("", POWERED_OFF) else "",
+        "hibernated (S4), so its volumes are not clean: do not change them offline" if seen.hibernated else "",
     ]
     how = "; ".join(filter(None, details))
     return End("graceful", "the guest shut down and powered off" + (f" ({how})" if how else ""))
@@ -522,7 +612,7 @@ def _how_it_went_off(seen: Seen) -> End:
 def _unreachable(policy: Policy, detail: str) -> str:
     return (
         f"libvirt stayed away for {policy.reconnect_timeout:g} s ({detail}): what became of the guest is not known, "
-        "nothing was forced, and a request that was made may still be obeyed; start libvirt and run again"
+        "nothing was forced, and a request that was made may still be obeyed; look after libvirt and run again"
     )
 
 
@@ -534,7 +624,7 @@ def _sample_due(policy: Policy, seen: Seen, now: float) -> Step | None:
     if seen.busy in FINAL_ACTS:
         return None
     if seen.unanswered_since is not None and now - seen.unanswered_since >= policy.reconnect_timeout:
-        return End("error", _unreachable(policy, "no answer"))
+        return End("error", _unreachable(policy, "no answer about this domain"))
     if not _wants_sample(policy, seen, now):
         return None
     if seen.sample_asked_at is None or now - seen.sample_asked_at >= SAMPLE_LIMIT:
@@ -568,6 +658,8 @@ def _baseline_end(policy: Policy, seen: Seen) -> float:
 def _busy_until(policy: Policy, seen: Seen) -> float:
     if seen.busy is None:
         return 0.0
+    if not seen.begun:
+        return seen.busy_since + QUEUE_LIMIT
     return seen.busy_since + (policy.save_timeout if seen.busy == "save" else LIMITS[seen.busy])
 
 
@@ -575,10 +667,11 @@ def _prepare(policy: Policy, seen: Seen, now: float) -> Step | None:
     """Bring the guest to where it can hear a request: awake, running, thawed, its idle writes measured."""
     if not policy.methods:
         return None
-    if seen.state == "pmsuspended" and policy.wake:
+    if seen.state == "pmsuspended" and policy.wake and not (seen.hibernated or "wake" in seen.outstanding):
         if seen.wake_asked_at is None or now - seen.wake_asked_at >= LIMITS["wake"]:
             return Do("wake", "the guest sleeps (S3) and a sleeping guest refuses every request")
-    if seen.state == "paused" and policy.resume and seen.reason in ("user", "unknown"):
+    resumable = policy.resume and seen.reason in RESUMABLE and "resume" not in seen.outstanding
+    if seen.state == "paused" and resumable:
         if seen.resume_asked_at is None or now - seen.resume_asked_at >= LIMITS["resume"]:
             return Do("resume", "the domain is paused and a paused domain refuses every request")
     if seen.state != "running" or seen.requested_at is not None:
@@ -593,11 +686,14 @@ def _request(policy: Policy, seen: Seen, now: float) -> Step | None:
         return None
     method = current_method(policy, seen, now)
     asked = seen.method == "agent" and not seen.method_failed and not _silent(policy, seen, now)
-    if method == "agent" and not (asked or seen.agent_pending) and now >= _next_call(policy, seen):
+    if method in ("acpi", "agent") and ("press" if method == "acpi" else "agent") in seen.outstanding:
+        return None
+    if method == "agent" and not asked and now >= _next_call(policy, seen):
         return Do(
             "agent", _why(seen, "agent", "ask the guest agent: it can't be vetoed, and applications are not asked")
         )
-    if method == "acpi" and (policy.press_after_acceptance or not seen.accepted) and now >= _next_press(policy, seen):
+    wanted = policy.press_after_acceptance or not is_accepted(policy, seen, now)
+    if method == "acpi" and wanted and now >= _next_press(policy, seen):
         return Do("press", _why(seen, "acpi", "press the ACPI power button"))
     return None
 
@@ -627,7 +723,8 @@ def _final(policy: Policy, seen: Seen, now: float) -> Step:
     seconds = policy.max_timeout if clock == "hard end" else policy.timeout
     why = f"{clock} of {seconds:g} s has run out, {_last_sign(seen, now)}"
     if policy.on_timeout == "leave":
-        return End("left_running", f"{why}; on_timeout=leave, so it is left running with its request outstanding")
+        outstanding = " with its request outstanding" if seen.requested_at is not None else ""
+        return End("left_running", f"{why}; on_timeout=leave, so it is left running{outstanding}")
     if seen.final_act is not None:
         return _after_final(policy, seen, now)
     untouchable = _untouchable(seen)
@@ -635,13 +732,16 @@ def _final(policy: Policy, seen: Seen, now: float) -> Step:
         return End("left_running", f"{why}; {untouchable}")
     act: Act = "save" if policy.on_timeout == "save" else "destroy"
     stale = seen.evidence_at is None or seen.evidence_at < _clocks_end(policy, seen)
-    if act == "destroy" and stale and seen.busy != "evidence":
+    if act == "destroy" and stale:
+        if seen.evidence_failure or seen.busy == "evidence":
+            reason = seen.evidence_failure or f"it took longer than {LIMITS['evidence']:g} s"
+            return End("error", f"{why}; no evidence could be taken, so it was not forced: {reason}")
         return Do("evidence", f"{why}; on_timeout=force: evidence first")
     return Do(act, f"{why}; on_timeout={policy.on_timeout}")
 
 
 def _after_final(policy: Policy, seen: Seen, now: float) -> Step:
-    """Go on from a final action that was issued and has been answered, or has had its time."""
+    """Go on from a final action that was begun and has been answered, or has had its time."""
     act, result, answered = seen.final_act, seen.final_result, seen.busy != seen.final_act
     if answered and result == "ok" and act != "abort_save":
         if now < seen.final_at + SETTLE:
@@ -674,15 +774,15 @@ def _untouchable(seen: Seen) -> str:
     """Why even an allowed final action would do harm now."""
     if (seen.state, seen.reason) == ("paused", "ioerror"):
         return "a storage error paused it, and stopping it now loses its writes: mend the storage and resume it"
-    if (seen.state, seen.reason) == ("paused", "shutting_down"):
-        return "the guest has powered off and a backup still holds its domain: it ends with the backup"
+    if _off_but_for_qemu(seen):
+        return "the guest has powered off, and QEMU is still flushing or held by a backup: it ends with that"
     if seen.state == "paused" and seen.reason in ("migration", "save", "dump", "snapshot"):
         return f"libvirt has paused it for a {seen.reason} that is still under way"
     return ""
 
 
 def _last_sign(seen: Seen, now: float) -> str:
-    if not seen.accepted:
+    if seen.accepted_at is None:
         return "and the guest never accepted" if seen.requested_at is not None else "and the guest could not be asked"
     if seen.progress_at is None:
         return f"accepted ({seen.accepted_by}) but without progress"
@@ -699,6 +799,8 @@ def _wait(policy: Policy, seen: Seen, now: float, *also: float) -> Wait:
         moments.append(seen.sample_asked_at + SAMPLE_LIMIT)
     if seen.progress_at is not None:
         moments.append(seen.progress_at + policy.stall_timeout)
+    if seen.busy is not None and not seen.begun:
+        moments.append(seen.busy_since + QUEUE_LIMIT)
     if _measuring(policy, seen):
         moments.append(_baseline_end(policy, seen))
     if seen.state == "pmsuspended" and seen.wake_asked_at is not None:

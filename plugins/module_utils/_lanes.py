@@ -26,7 +26,7 @@ class Lane:
         self._name = name
         self._width = width
         self._jobs: queue.SimpleQueue[t.Callable[[], None]] = queue.SimpleQueue()
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._unfinished = 0
         self._threads = 0
 
@@ -40,6 +40,11 @@ class Lane:
         if needed:
             threading.Thread(target=self._work, name=self._name, daemon=True).start()
 
+    def wait(self, seconds: float) -> None:
+        """Wait until every job has ended, but no longer than that."""
+        with self._lock:
+            self._lock.wait_for(lambda: not self._unfinished, seconds)
+
     def _work(self) -> None:
         while True:
             job = self._jobs.get()
@@ -48,6 +53,7 @@ class Lane:
             finally:
                 with self._lock:
                     self._unfinished -= 1
+                    self._lock.notify_all()
 
 
 def within(seconds: float, call: t.Callable[[], t.Any]) -> t.Any:

@@ -11,6 +11,7 @@ import dataclasses
 import typing as t
 import xml.etree.ElementTree as ET
 
+from ansible_collections.winguest.shutdown.plugins.module_utils._ladder import RESUMABLE
 from ansible_collections.winguest.shutdown.plugins.module_utils._policy import Policy
 from ansible_collections.winguest.shutdown.plugins.module_utils._record import Record
 
@@ -31,7 +32,10 @@ class Definition:
 
 @dataclasses.dataclass(frozen=True)
 class Facts:
-    """One domain as it was found. job is libvirt's name of the job under way, empty when there is none."""
+    """One domain as it was found. job is libvirt's name of the job under way, empty when there is none.
+
+    trouble says why it could not be looked at, and is empty when it could.
+    """
 
     name: str
     uuid: str
@@ -43,6 +47,7 @@ class Facts:
     job: str = ""
     record: Record = dataclasses.field(default_factory=Record)
     record_error: str = ""
+    trouble: str = ""
 
     @property
     def off(self) -> bool:
@@ -116,6 +121,12 @@ def _traps(policy: Policy, facts: Facts) -> t.Iterator[Trap]:
             f"<on_poweroff>{definition.on_poweroff}</on_poweroff> turns every shutdown into a restart",
             "set it to destroy in the domain's XML and start the domain anew",
         )
+    if policy.on_timeout == "save" and not facts.persistent:
+        yield Trap(
+            "domain_transient",
+            "on_timeout=save was asked for, and libvirt cannot save a transient domain",
+            "define the domain (virsh define), or choose another on_timeout",
+        )
     if facts.job:
         yield Trap(
             "domain_job",
@@ -144,12 +155,16 @@ def _state_traps(policy: Policy, facts: Facts) -> t.Iterator[Trap]:
             "a storage error has paused the guest; stopping it now would lose what it is writing",
             "mend the storage, then virsh resume, and run again",
         )
-    elif facts.state == "paused" and facts.reason != "shutting_down" and not policy.resume and policy.methods:
-        yield Trap(
-            "domain_paused",
-            f"the domain is paused ({facts.reason}) and a paused guest cannot hear a request",
-            "resume it (virsh resume), or allow it with resume=true",
-        )
+    elif facts.state == "paused" and facts.reason != "shutting_down" and policy.methods:
+        may_resume = facts.reason in RESUMABLE
+        if not (policy.resume and may_resume):
+            yield Trap(
+                "domain_paused",
+                f"the domain is paused ({facts.reason}) and a paused guest cannot hear a request",
+                "resume it (virsh resume), or allow it with resume=true"
+                if may_resume
+                else "wait until what has paused it is over, and run again",
+            )
     elif facts.state == "pmsuspended" and not policy.wake and policy.methods:
         yield Trap(
             "domain_asleep",

@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import heapq
 import queue
-import threading
 import time
 import typing as t
 
@@ -19,6 +18,7 @@ from ansible_collections.winguest.shutdown.plugins.module_utils import _evidence
 from ansible_collections.winguest.shutdown.plugins.module_utils._case import Case
 from ansible_collections.winguest.shutdown.plugins.module_utils._hypervisor import Call, Hypervisor, Inbox
 from ansible_collections.winguest.shutdown.plugins.module_utils._ladder import (
+    Act,
     Asked,
     Cancelled,
     ConnectionBack,
@@ -28,6 +28,7 @@ from ansible_collections.winguest.shutdown.plugins.module_utils._ladder import (
     End,
     Event,
     decide,
+    still_wanted,
 )
 from ansible_collections.winguest.shutdown.plugins.module_utils._policy import Policy
 from ansible_collections.winguest.shutdown.plugins.module_utils._preflight import Facts
@@ -36,23 +37,33 @@ from ansible_collections.winguest.shutdown.plugins.module_utils._timeline import
 SETTLE_LIMIT = 10.0
 """Seconds at the end of a run for the outcomes to get into the domains' metadata."""
 
+LAST_CALLS_LIMIT = 15.0
+"""Seconds that a cancelled run waits for a forced stop that was already on its way, so that nothing stays frozen."""
+
+LOOK_AROUND = 1.0
+"""Seconds between two looks at whether someone still waits for the results."""
+
 
 class Run:
     """One run over the domains of one hypervisor."""
 
-    def __init__(self, hypervisor: Hypervisor, inbox: Inbox, evidence_dir: str) -> None:
+    def __init__(
+        self, hypervisor: Hypervisor, inbox: Inbox, evidence_dir: str, abandoned: t.Callable[[], bool] = lambda: False
+    ) -> None:
+        """abandoned tells whether the other side, to which the results would go, is gone."""
         self._hypervisor = hypervisor
         self._inbox = inbox
         self._evidence_dir = evidence_dir
-        self._stopped = threading.Event()
+        self._abandoned = abandoned
+        self.stopped = ""
         self._clock_start, self._wall_start = time.monotonic(), time.time()
         self._cases: dict[str, Case] = {}
         self._open: dict[str, None] = {}
         self._wakes: list[tuple[float, str]] = []
         self._wake_at: dict[str, float] = {}
         self._to_sample: list[str] = []
-        self._unsettled = 0
-        self._settled: queue.SimpleQueue[Done] = queue.SimpleQueue()
+        self._unsettled: dict[str, str] = {}
+        self._settled: queue.SimpleQueue[tuple[Case, Done]] = queue.SimpleQueue()
         self._reconnecting = False
 
     @property
@@ -62,7 +73,7 @@ class Run:
 
     def stop(self, why: str) -> None:
         """Stop as soon as possible and force nothing any more. Safe to call from a signal handler."""
-        self._stopped.set()
+        self.stopped = self.stopped or why
         self._inbox.put((None, Cancelled(why)))
 
     def add(self, facts: Facts, policy: Policy) -> None:
@@ -79,13 +90,18 @@ class Run:
         while self._open:
             self._send_samples()
             self._wait_for_something()
-        self._settle()
+        if self.stopped:
+            self._hypervisor.finish("end", LAST_CALLS_LIMIT)
+        else:
+            self._settle()
 
     # ---- what comes in
 
     def _wait_for_something(self) -> None:
         touched: dict[str, None] = {}
-        timeout = max(0.0, self._wakes[0][0] - time.monotonic()) if self._wakes else None
+        timeout = min(LOOK_AROUND, max(0.0, self._wakes[0][0] - time.monotonic()) if self._wakes else LOOK_AROUND)
+        if not self.stopped and self._abandoned():
+            self.stop("the controller went away")
         try:
             self._take(self._inbox.get(timeout=timeout), touched)
             while True:
@@ -143,9 +159,16 @@ class Run:
         case.note(now, "asked", step.why)
         call = self._call(case, step, now)
         case.fold(Asked(step.act), now)
-        if first_request:
+        if first_request and not case.facts.record_error:
             call = _recorded(case, step, call)
-        self._hypervisor.act(acts.LANES[step.act], case.facts.uuid, step.act, call)
+        self._hypervisor.act(
+            acts.LANES[step.act], case.facts.uuid, step.act, call, lambda: self._still_wanted(case, step.act)
+        )
+
+    def _still_wanted(self, case: Case, act: Act) -> bool:
+        """Asked in the lane's thread when the act's turn has come; what was seen is never changed, only replaced."""
+        open_still = not self.stopped and not self._abandoned() and case.end is None
+        return open_still and still_wanted(case.policy, case.seen, act, time.monotonic())
 
     def _send_samples(self) -> None:
         """One call for all the samples that were asked for since the last time."""
@@ -154,7 +177,11 @@ class Run:
             self._to_sample = []
 
     def _call(self, case: Case, step: Do, now: float) -> Call:
-        stopped, domain_id, agent = self._stopped.is_set, case.seen.domain_id, bool(case.seen.agent)
+        domain_id, agent = case.seen.domain_id, bool(case.seen.agent)
+
+        def stopped() -> bool:
+            return bool(self.stopped) or self._abandoned()
+
         if step.act == "agent":
             return lambda connection, domain: acts.ask_agent(domain)
         if step.act == "destroy":
@@ -177,23 +204,33 @@ class Run:
         if not case.to_be_recorded:
             return
         record = case.record()
-        self._unsettled += 1
+        self._unsettled[case.facts.uuid] = case.facts.name
         self._hypervisor.act(
             "act",
             case.facts.uuid,
             "press",
             lambda connection, domain: acts.try_to_record("press", domain, record),
-            self._settled.put,
+            lambda: not self.stopped,
+            lambda event: self._settled.put((case, event)) if isinstance(event, Done) else None,
         )
 
     def _settle(self) -> None:
         give_up_at = time.monotonic() + SETTLE_LIMIT
-        while self._unsettled and not self._stopped.is_set():
+        while self._unsettled and not self.stopped:
             try:
-                self._settled.get(timeout=max(0.0, give_up_at - time.monotonic()))
+                case, done = self._settled.get(timeout=max(0.0, give_up_at - time.monotonic()))
             except queue.Empty:
                 return
-            self._unsettled -= 1
+            if done.result == "ok":
+                del self._unsettled[case.facts.uuid]
+            else:
+                self._unsettled[case.facts.uuid] += f" ({done.detail})"
+                give_up_at = min(give_up_at, time.monotonic() + 1.0)
+
+    @property
+    def unrecorded(self) -> list[str]:
+        """The names of domains whose metadata do not say how they ended, though they should."""
+        return list(self._unsettled.values())
 
 
 def _recorded(case: Case, step: Do, call: Call) -> Call:

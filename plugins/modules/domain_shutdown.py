@@ -20,7 +20,8 @@ description:
     guest agent is asked. Each request is one explicit libvirt shutdown flag, so libvirt never chooses for itself.
   - A guest is powered off by force only where O(on_timeout=force) allowed it, never before O(timeout) seconds, never
     before O(max_timeout) seconds while it is still seen working, and only after evidence was taken.
-  - A run that is cancelled, cut off or killed forces nothing afterwards.
+  - A run that is cancelled, cut off or killed forces nothing afterwards. It notices within about a second that the
+    controller, or the connection to it, is gone.
   - What became of every domain is returned, with a timeline of what was asked, what was seen, and why.
   - Runs on the hypervisor, and needs nothing there but Python and libvirt's Python bindings.
 extends_documentation_fragment:
@@ -98,8 +99,9 @@ options:
   timeout:
     description:
       - The finish clock, in seconds from the first request. From then on the guest is waited for only as long as it
-        shows
-        progress, and then O(on_timeout) applies.
+        shows progress, and then O(on_timeout) applies.
+      - Where libvirt cannot tell what a guest writes (it has no disk of its own, or its QEMU does not answer), not
+        seeing progress says nothing, and the guest is waited for until O(max_timeout).
     type: float
     default: 300
   max_timeout:
@@ -156,11 +158,14 @@ options:
     description:
       - What happens to a guest whose clocks have run out.
       - V(leave) leaves it running. The request stays on record as outstanding, because the guest may still obey it.
-      - V(save) saves the guest with its memory (managed save); the next start of the domain resumes it.
+      - V(save) saves the guest with its memory (managed save); the next start of the domain resumes it. A transient
+        domain cannot be saved and is refused.
       - V(force) powers it off. Evidence is written to O(evidence_dir) first, its file systems are frozen where the
         guest
         agent answers, QEMU is ended gently (SIGTERM), and by SIGKILL only when the gentle way fails.
-      - A guest that a storage error has paused is left as it is, whatever this says.
+      - A guest that a storage error has paused is left as it is, whatever this says, and so is one that has powered off
+        and whose QEMU is still flushing or held by a backup.
+      - Without evidence nothing is forced; when it cannot be written, the outcome is C(error).
     type: str
     choices: [leave, save, force]
     default: leave
@@ -399,6 +404,7 @@ totals:
   sample: {"domains": 3, "forced": 1, "graceful": 2}
 """
 
+import select
 import signal
 import typing as t
 
@@ -518,11 +524,18 @@ def check(module: AnsibleModule) -> list[Wanted]:
     return wanted
 
 
+def controller_gone() -> bool:
+    """Whether nobody is left to read the results: the other end of standard output has been closed."""
+    poll = select.poll()
+    poll.register(1, 0)  # errors and hang-ups are reported without being asked for
+    return any(events & (select.POLLERR | select.POLLHUP) for number, events in poll.poll(0))
+
+
 def shut_down(module: AnsibleModule, wanted: list[Wanted]) -> dict[str, t.Any]:
     """Take up the domains, carry the run out unless in check mode, and return the results."""
     inbox = Inbox()
     hypervisor = Hypervisor(module.params["uri"], inbox)
-    run = Run(hypervisor, inbox, module.params["evidence_dir"])
+    run = Run(hypervisor, inbox, module.params["evidence_dir"], controller_gone)
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, lambda received, frame: run.stop(f"{signal.Signals(received).name} received"))
     if module.params["all"]:
@@ -532,10 +545,13 @@ def shut_down(module: AnsibleModule, wanted: list[Wanted]) -> dict[str, t.Any]:
         found = _facts.find(hypervisor.connection, [(entry.where, entry.name, entry.uuid) for entry in wanted])
         chosen = [(domain, entry.policy) for domain, entry in zip(found, wanted)]
     for domain, policy in chosen:
-        run.add(_facts.gather(domain), policy)
+        if not run.stopped:
+            run.add(_facts.gather(domain), policy)
     if not module.check_mode:
         run.carry_out()
     hypervisor.close()
+    if run.unrecorded and not run.stopped:
+        module.warn(f"The outcome could not be written into the metadata of: {', '.join(run.unrecorded)}.")
     results = [case.result() for case in run.cases]
     changed = any(result["outcome"] == "planned" for result in results) or any(case.acted for case in run.cases)
     return {"changed": changed, "domains": results, "totals": totals(results)}

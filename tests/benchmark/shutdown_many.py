@@ -4,10 +4,10 @@
 """How long domain_shutdown takes for many real guests at once, next to the guests themselves and to a bare client.
 
 The same guests are shut down by turns by a bare libvirt client (_bare_client.py), by the module as it is, and by the
-module with baseline_time=0. Nothing in the module is instrumented: its times are those of its process, seen from
-outside, and those of the timelines it returns. What a guest itself took is seen by a third party: from the press it
-received, as its own log and the time of that file tell, to its end, as told to another libvirt connection. Everything
-goes by the time of day, as timelines and files do.
+module with baseline_time=0; what Ansible does to bring a module to a hypervisor is left out. Nothing in the module is
+instrumented: its times are those of its process, seen from outside, and those of the timelines it returns. What a guest
+itself took is seen by a third party: from the press it received, as its own log and the time of that file tell, to its
+end, as told to another libvirt connection. Everything goes by the time of day, as timelines and files do.
 """
 
 from __future__ import annotations
@@ -203,8 +203,9 @@ class Benchmark:
     def _module(self, options: Mapping[str, Any]) -> Marks:
         began = time.time()
         answered, ended, returned = finish(Call(self.uri, domains=self.names, **options).process)
-        if returned["totals"] != {"domains": len(self.names), "graceful": len(self.names)}:
-            void(f"the module tells other outcomes than graceful: {returned['totals']}")
+        for result in returned["domains"]:
+            if result["outcome"] != "graceful":
+                void(f"{result['name']} ended as {result['outcome']}: {result['reason']}")
         entries = [entry for result in returned["domains"] for entry in result["timeline"]]
         clock_start = datetime.fromisoformat(entries[0]["time"]).timestamp() - entries[0]["seconds"]
         at = {

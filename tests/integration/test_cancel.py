@@ -35,6 +35,19 @@ def test_a_signal_ends_the_run_and_nothing_is_forced(hypervisor: Hypervisor, num
     assert hypervisor.running(name)
 
 
+def test_a_run_whose_results_nobody_waits_for_forces_nothing(hypervisor: Hypervisor) -> None:
+    """When the controller, or the connection to it, goes away, the module gets no signal, only a closed pipe."""
+    hypervisor.start(AcpiGuest("cut-off", "press=hang"))
+    running = hypervisor.begin("cut-off", **CLOCKS)
+    hypervisor.bed.wait_for("cut-off", "press 1")
+    for pipe in (running.process.stdout, running.process.stderr):
+        assert pipe is not None
+        pipe.close()
+    running.process.wait(timeout=30)
+    time.sleep(5)
+    assert hypervisor.running("cut-off")
+
+
 def test_killed_at_random_moments_nothing_is_destroyed_afterwards(own_hypervisor: Hypervisor) -> None:
     """Whatever the module had asked libvirt for when it was killed may still happen; nothing after that may.
 

@@ -6,7 +6,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import stat
+import time
 from pathlib import Path
 from typing import Any
 
@@ -146,17 +149,53 @@ def test_evidence_is_written_before_a_guest_is_forced(hypervisor: Hypervisor) ->
 
 def test_qemu_that_ignores_sigterm_is_ended_plainly(hypervisor: Hypervisor) -> None:
     """A stopped QEMU cannot even answer its monitor: the other domain goes on all the same."""
-    import os
-    import signal
-
     hypervisor.start(AcpiGuest("stopped-qemu", "press=hang"), AcpiGuest("beside-it", "press=obey delay=3000"))
     os.kill(hypervisor.bed.daemon.qemu_pid("stopped-qemu"), signal.SIGSTOP)
-    call = hypervisor.begin("beside-it", {"name": "stopped-qemu", "methods": [], "on_timeout": "force"})
-    answer = call.answer(timeout=200)
+    stopped = {"name": "stopped-qemu", "methods": [], "max_timeout": 8, "on_timeout": "force"}
+    answer = hypervisor.begin("beside-it", stopped).answer(timeout=200)
     assert answer.outcome("beside-it") == "graceful"
     assert answer["beside-it"]["finish_seconds"] < 9
     assert answer.outcome("stopped-qemu") == "forced", answer.texts("stopped-qemu")
     assert any("gentle destroy could not" in text for text in answer.texts("stopped-qemu"))
+
+
+def test_guests_whose_qemu_hangs_hold_up_nobody(own_hypervisor: Hypervisor) -> None:
+    hypervisor = own_hypervisor
+    hung = [f"hung-{number}" for number in range(3)]
+    well = [f"well-{number}" for number in range(3)]
+    hypervisor.start(*(AcpiGuest(name, "press=obey") for name in hung + well))
+    for name in hung:
+        os.kill(hypervisor.bed.daemon.qemu_pid(name), signal.SIGSTOP)
+    answer = hypervisor.shut_down(*hung, *well, max_timeout=12)
+    for name in well:
+        assert answer.outcome(name) == "graceful", answer.texts(name)
+        assert answer[name]["finish_seconds"] < 8
+    for name in hung:
+        assert answer.outcome(name) == "left_running", answer.texts(name)
+
+
+def test_without_evidence_nothing_is_forced(hypervisor: Hypervisor) -> None:
+    hypervisor.start(AcpiGuest("unseen", "press=hang"))
+    folder = hypervisor.bed.directory / "soon-gone"
+    running = hypervisor.begin("unseen", on_timeout="force", evidence_dir=str(folder))
+    hypervisor.bed.wait_for("unseen", "press 1")
+    folder.rmdir()
+    answer = running.answer()
+    assert answer.outcome("unseen") == "error"
+    assert "no evidence could be taken, so it was not forced" in answer["unseen"]["reason"]
+    assert hypervisor.running("unseen")
+
+
+def test_a_burst_of_writes_is_no_acceptance(hypervisor: Hypervisor) -> None:
+    """A guest that writes for a while for reasons of its own, and would obey a later press, is pressed again."""
+    hypervisor.start(AcpiGuest("burst", "press=ignore"))
+    running = hypervisor.begin("burst", timeout=60, accept_timeout=60, on_timeout="force")
+    hypervisor.bed.wait_for("burst", "press 1")
+    hypervisor.bed.tell("burst", "noise=1")
+    time.sleep(4)
+    hypervisor.bed.tell("burst", "noise=0 press=obey")
+    answer = running.answer()
+    assert answer.outcome("burst") == "graceful", answer.texts("burst")
 
 
 def test_hard_is_evidence_and_force_at_once(hypervisor: Hypervisor) -> None:

@@ -21,9 +21,11 @@ from ansible_collections.winguest.shutdown.plugins.module_utils._ladder import (
     End,
     Event,
     Seen,
+    Started,
     StateSeen,
     decide,
     observe,
+    still_wanted,
 )
 from ansible_collections.winguest.shutdown.plugins.module_utils._policy import Policy
 
@@ -44,6 +46,8 @@ class Guest:
     asleep: bool = False
     wakes: bool = True
     act_latency: float = 0.05
+    queue: float = 0.0
+    blind: bool = False
     save: t.Literal["ok", "failed", "never"] = "ok"
     destroy: t.Literal["ok", "busy", "failed", "never"] = "ok"
     evidence: t.Literal["ok", "failed", "never"] = "ok"
@@ -60,6 +64,7 @@ class History:
     end: End
     ended_at: float
     asked: list[tuple[float, Do, Seen]]
+    begun: list[tuple[float, Do, Seen]]
     samples: list[tuple[float, int, bool]]
     seen: Seen
 
@@ -80,6 +85,7 @@ class World:
         self.connected = True
         self.samples: list[tuple[float, int, bool]] = []
         self.asked: list[tuple[float, Do, Seen]] = []
+        self.begun: list[tuple[float, Do, Seen]] = []
         self.seen = Seen(started_at=0.0, domain_id=1, agent=self.agent_there if guest.agent != "absent" else None)
 
     # ---- the clock
@@ -133,6 +139,17 @@ class World:
 
     # ---- the hypervisor
 
+    def begin_act(self, do: Do) -> None:
+        """The act's turn has come."""
+        if not self.connected:
+            return  # it cannot be begun, and what was under way is forgotten when the connection is lost
+        if not still_wanted(self.policy, self.seen, do.act, self.now):
+            self.tell(Done(do.act, "dropped"))
+            return
+        self.begun.append((self.now, do, self.seen))
+        self.tell(Started(do.act))
+        self.at(self.guest.act_latency, lambda: self.answer(do))
+
     def answer(self, do: Do) -> None:
         """Carry an act out and tell what came of it."""
         result, detail = getattr(self, f"_{do.act}")()
@@ -142,7 +159,7 @@ class World:
     def _sample(self) -> tuple[None, str]:
         if self.connected:
             running = self.state != "shutoff"
-            count = self.written() if running else None
+            count = self.written() if running and not self.guest.blind else None
             if count is not None:
                 self.samples.append((self.now, count, self.seen.requested_at is not None))
             self.tell(StateSeen(self.state, self.reason, True, 1 if running else None, count))
@@ -228,12 +245,14 @@ class World:
         for dummy in range(100_000):
             step = decide(self.policy, self.seen, self.now)
             if isinstance(step, End):
-                return History(step, self.now, self.asked, self.samples, self.seen)
+                return History(step, self.now, self.asked, self.begun, self.samples, self.seen)
             if isinstance(step, Do):
                 self.asked.append((self.now, step, self.seen))
                 self.tell(Asked(step.act))
-                latency = 0.005 if step.act == "sample" else self.guest.act_latency
-                self.at(latency, lambda do=step: self.answer(do))  # type: ignore[misc]
+                if step.act == "sample":
+                    self.at(0.005, lambda do=step: self.answer(do))  # type: ignore[misc]
+                else:
+                    self.at(self.guest.queue, lambda do=step: self.begin_act(do))  # type: ignore[misc]
                 continue
             assert step.until > self.now, f"waits for a time that has passed: {step} at {self.now}"
             next_world = self.queue[0][0] if self.queue else float("inf")

@@ -1,0 +1,74 @@
+# SPDX-FileCopyrightText: 2026 The winguest.shutdown contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection winguest.shutdown: it may change at any time.
+
+"""Connections to libvirt: opened, shared, or one for each thread."""
+
+from __future__ import annotations
+
+import threading
+import typing as t
+
+try:
+    import libvirt
+except ImportError:
+    pass  # the module has told the user by now
+
+KEEPALIVE_INTERVAL = 5
+KEEPALIVE_COUNT = 3
+
+
+def open_connection(uri: str) -> t.Any:
+    """A new connection, which notices a libvirt that has gone silent."""
+    connection = libvirt.open(uri)
+    try:
+        connection.setKeepAlive(KEEPALIVE_INTERVAL, KEEPALIVE_COUNT)
+    except libvirt.libvirtError:
+        pass  # a driver inside this process has no connection that could go quiet
+    return connection
+
+
+def alive(connection: t.Any) -> bool:
+    """Whether the connection is still there."""
+    try:
+        return bool(connection.isAlive())
+    except libvirt.libvirtError:
+        return False
+
+
+class SharedConnection:
+    """A connection that several calls use, opened anew when it has broken."""
+
+    def __init__(self, uri: str) -> None:
+        self._uri = uri
+        self._lock = threading.Lock()
+        self._connection: t.Any = None
+
+    def get(self) -> t.Any:
+        """The connection, for one call."""
+        with self._lock:
+            if self._connection is None or not alive(self._connection):
+                self._connection = open_connection(self._uri)
+            return self._connection
+
+    def forget(self) -> None:
+        """Leave the connection to the call that hangs on it; the next call opens another."""
+        with self._lock:
+            self._connection = None
+
+
+class ThreadConnections:
+    """A connection for each thread: libvirt serves only five requests of one connection at a time, so that calls that
+    hang would hold up those of other threads."""
+
+    def __init__(self, uri: str) -> None:
+        self._uri = uri
+        self._local = threading.local()
+
+    def get(self) -> t.Any:
+        """This thread's connection."""
+        connection = getattr(self._local, "connection", None)
+        if connection is None or not alive(connection):
+            connection = self._local.connection = open_connection(self._uri)
+        return connection

@@ -1,0 +1,117 @@
+# SPDX-FileCopyrightText: 2026 The winguest.shutdown contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection winguest.shutdown: it may change at any time.
+
+"""Samples: the state of each domain and how much it has written.
+
+libvirt knows a state by itself, but has to ask a guest's QEMU for its block statistics, and a QEMU that hangs does not
+answer. Domains are sampled many in a call; where a call has hung, each of its domains is looked at by itself from then
+on, and one that hangs by itself is sampled without block statistics until its QEMU answers again.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import typing as t
+
+from ansible_collections.winguest.shutdown.plugins.module_utils import _domain_names as names
+from ansible_collections.winguest.shutdown.plugins.module_utils._connections import SharedConnection, alive
+from ansible_collections.winguest.shutdown.plugins.module_utils._ladder import Event, StateSeen
+from ansible_collections.winguest.shutdown.plugins.module_utils._lanes import TimeLimit, within
+
+try:
+    import libvirt
+except ImportError:
+    pass  # the module has told the user by now
+
+CALL_LIMIT = 2.0
+"""Seconds that libvirt may take to tell the states of some domains, and again to tell their block statistics."""
+
+DOMAINS_A_CALL = 50
+
+Counts = dict[str, t.Mapping[str, t.Any]]
+
+
+class Sampler:
+    """Takes samples in threads of its own and posts a StateSeen for each domain."""
+
+    def __init__(self, uri: str, post: t.Callable[[str, Event], None], lost: t.Callable[[t.Any, str], None]) -> None:
+        self._shared = SharedConnection(uri)
+        self._post = post
+        self._lost = lost
+        self._lock = threading.Lock()
+        self._under_way: set[str] = set()
+        self._alone: set[str] = set()
+        self._hung: set[str] = set()
+
+    def sample(self, connection: t.Any, uuids: t.Sequence[str]) -> None:
+        """Sample these domains, except those whose sample is still under way."""
+        with self._lock:
+            wanted = [uuid for uuid in uuids if uuid not in self._under_way]
+            self._under_way.update(wanted)
+            together = [uuid for uuid in wanted if uuid not in self._alone]
+            parts = [together[at : at + DOMAINS_A_CALL] for at in range(0, len(together), DOMAINS_A_CALL)]
+            parts += [[uuid] for uuid in wanted if uuid in self._alone]
+        for part in parts:
+            threading.Thread(target=self._sample, args=(connection, part), name="sample", daemon=True).start()
+
+    def _sample(self, connection: t.Any, uuids: list[str]) -> None:
+        try:
+            taken_at = time.monotonic()
+            states = within(CALL_LIMIT, lambda: self._states(connection, uuids))
+            counts = self._counts([uuid for uuid, event in states.items() if event.state != "shutoff"])
+            for uuid, event in states.items():
+                self._post(uuid, names.with_writes(event, counts.get(uuid), taken_at))
+        except TimeLimit:
+            with self._lock:
+                self._alone.update(uuids)
+        except libvirt.libvirtError as error:
+            if not alive(connection):
+                self._lost(connection, str(error))
+        finally:
+            with self._lock:
+                self._under_way.difference_update(uuids)
+
+    def _states(self, connection: t.Any, uuids: list[str]) -> dict[str, StateSeen]:
+        """The states, for which libvirt asks no QEMU."""
+        states = {}
+        for uuid in uuids:
+            try:
+                domain = connection.lookupByUUIDString(uuid)
+                states[uuid] = names.state_seen(*domain.state(), domain.ID())
+            except libvirt.libvirtError as error:
+                if error.get_error_code() != libvirt.VIR_ERR_NO_DOMAIN:
+                    raise
+                states[uuid] = StateSeen("gone", "no such domain", sampled=True)
+        return states
+
+    def _counts(self, uuids: list[str]) -> Counts:
+        """The block statistics of those whose QEMU answers in time."""
+        with self._lock:
+            uuids = [uuid for uuid in uuids if uuid not in self._hung]
+        if not uuids:
+            return {}
+        try:
+            return dict(within(CALL_LIMIT, lambda: self._ask(uuids)))
+        except TimeLimit:
+            self._shared.forget()
+            with self._lock:
+                (self._hung if len(uuids) == 1 else self._alone).update(uuids)
+        except libvirt.libvirtError:
+            with self._lock:
+                self._alone.update(uuids)
+        return {}
+
+    def _ask(self, uuids: list[str]) -> Counts:
+        """Ask the QEMUs; may hang, and then it clears the domain that hung whenever it comes back."""
+        flags = libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT
+        try:
+            connection = self._shared.get()
+            domains = [connection.lookupByUUIDString(uuid) for uuid in uuids]
+            records = connection.domainListGetStats(domains, libvirt.VIR_DOMAIN_STATS_BLOCK, flags)
+            return {domain.UUIDString(): stats for domain, stats in records}
+        finally:
+            with self._lock:
+                self._hung.difference_update(uuids)

@@ -1,0 +1,316 @@
+# SPDX-FileCopyrightText: 2026 The winguest.shutdown contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The module: its options as documented, what it says to wrong ones, and whole runs on libvirt's test driver."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import libvirt
+import pytest
+import yaml
+from ansible.module_utils.testing import patch_module_args
+from ansible_collections.winguest.shutdown.plugins.module_utils._acts import read_record
+from ansible_collections.winguest.shutdown.plugins.module_utils._policy import (
+    FIELDS,
+    Policy,
+    PolicyError,
+    make_policy,
+)
+from ansible_collections.winguest.shutdown.plugins.modules import domain_shutdown
+from ansible_collections.winguest.shutdown.plugins.modules.domain_shutdown import (
+    DOCUMENTATION,
+    DOMAIN_OPTIONS,
+    EXAMPLES,
+    OPTIONS,
+    POLICY_OPTIONS,
+    read_domains,
+)
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from unit.plugins.libvirt_test_driver import URI, Driver
+
+SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+NOWHERE = "00000000-0000-4000-8000-000000000000"
+
+Run = Callable[..., dict[str, Any]]
+
+
+# ---- the options
+
+
+def test_the_options_are_those_that_are_documented() -> None:
+    documented = yaml.safe_load(DOCUMENTATION)["options"]
+    assert list(OPTIONS) == list(documented)
+    for name, option in documented.items():
+        assert {key: value for key, value in option.items() if key != "description"} == OPTIONS[name], name
+
+
+def test_the_options_of_a_domain_are_those_of_the_task_without_defaults() -> None:
+    assert list(POLICY_OPTIONS) == list(FIELDS)
+    assert DOMAIN_OPTIONS.keys() == POLICY_OPTIONS.keys() | {"name", "uuid"}
+    for name, option in POLICY_OPTIONS.items():
+        assert DOMAIN_OPTIONS[name] == {key: value for key, value in option.items() if key != "default"}
+
+
+def test_the_defaults_are_those_of_the_policy() -> None:
+    defaults = {name: option.get("default") for name, option in POLICY_OPTIONS.items()}
+    assert make_policy(defaults, "the task") == Policy()
+
+
+def test_the_examples_are_tasks_with_these_options() -> None:
+    for task in yaml.safe_load(EXAMPLES):
+        options = task["winguest.shutdown.domain_shutdown"]
+        assert options.keys() <= OPTIONS.keys()
+        read_domains(options.get("domains", []), options)
+
+
+# ---- the entries of domains
+
+
+def test_domains_in_all_spellings() -> None:
+    defaults = {"timeout": 600.0, "methods": ["acpi"], "wake": True}
+    entries = ["web01", {"name": "sql01", "timeout": "30", "wake": "no"}, {"uuid": NOWHERE, "methods": []}]
+    task = Policy(methods=("acpi",), timeout=600)
+    assert [tuple(wanted) for wanted in read_domains(entries, defaults)] == [
+        ("domains[0] (web01)", "web01", None, task),
+        (
+            "domains[1] (sql01)",
+            "sql01",
+            None,
+            Policy(methods=("acpi",), accept_timeout=30, timeout=30, wake=False),
+        ),
+        (f"domains[2] ({NOWHERE})", None, NOWHERE, Policy(methods=(), timeout=600)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("entries", "complaints"),
+    [
+        ([5], ["domains[0] is 5; give a name, or a dictionary with name or uuid"]),
+        (["web01", None, ["web02"]], ["domains[1] is None;", "; domains[2] is ['web02'];"]),
+        ([{}], ["domains[0] (neither name nor uuid): one of the following is required: name, uuid"]),
+        ([{"name": None}], ["domains[0] (neither name nor uuid): "]),
+        ([{"name": "a", "colour": "red"}], ["domains[0] (a): ", "nsupported", "colour", "on_timeout"]),
+        ([{"name": "a", "evidence_dir": "/x"}], ["domains[0] (a): ", "evidence_dir"]),
+        ([{"name": "a", "timeout": "long"}], ["domains[0] (a): ", "timeout", "float"]),
+        ([{"name": "a", "on_timeout": "kill"}], ["domains[0] (a): ", "on_timeout", "leave, save, force", "kill"]),
+        ([{"name": "a", "methods": ["ssh"]}], ["domains[0] (a): ", "methods", "acpi, agent", "ssh"]),
+        ([{"name": "a", "waive": ["domain_acpi"]}], ["domains[0] (a): ", "waive", "domain_acpi"]),
+        ([{"name": "a", "wake": "perhaps"}], ["domains[0] (a): ", "wake", "perhaps"]),
+        ([{"uuid": "x", "timeout": 7200}], ["domains[0] (x): timeout (7200 s) is later than max_timeout (3600 s)"]),
+        (["a", {"name": "b", "timeout": 9e4}, 3], ["domains[1] (b): timeout", "; domains[2] is 3;"]),
+    ],
+)
+def test_wrong_entries(entries: list[Any], complaints: list[str]) -> None:
+    with pytest.raises(PolicyError) as raised:
+        read_domains(entries, {"max_timeout": 3600.0})
+    for complaint in complaints:
+        assert complaint in str(raised.value)
+
+
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
+names = st.sampled_from([*DOMAIN_OPTIONS]) | st.text(max_size=5)
+values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3))
+
+
+@settings(max_examples=50)
+@given(entries=st.lists(values | st.dictionaries(names, values, max_size=4), max_size=2))
+@example([{"name": ["web01"]}])
+@example([{"name": "web01", "timeout": float("nan")}])
+def test_any_other_entries(entries: list[Any]) -> None:
+    try:
+        wanted = read_domains(entries, {})
+    except PolicyError as error:
+        assert "domains[" in str(error)
+    else:
+        assert all(isinstance(entry.name if entry.uuid is None else entry.uuid, str) for entry in wanted)
+
+
+# ---- whole runs
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Iterator[Run]:
+    """Runs the module in this process, where the test driver's domains are, and returns what it printed."""
+
+    def run(**options: Any) -> dict[str, Any]:
+        options = {"uri": URI, "evidence_dir": str(tmp_path / "evidence"), "baseline_time": 0, **options}
+        with patch_module_args(options), pytest.raises(SystemExit) as ended:
+            domain_shutdown.main()
+        result = json.loads(capsys.readouterr().out)
+        assert bool(result.get("failed")) is (ended.value.code != 0)
+        return result
+
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    yield run
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({}, "give exactly one of domains, a list of the domains to shut down, and all=true"),
+        ({"domains": ["a"], "all": True}, "give exactly one of domains"),
+        ({"domains": []}, "domains is empty; name at least one domain, or use all=true"),
+        ({"domains": [], "all": True}, "domains is empty"),
+        ({"domains": ["a"], "name_pattern": "a*"}, "name_pattern chooses among all domains; it needs all=true"),
+        ({"all": True, "timeout": 10, "max_timeout": 5}, "the task: timeout (10 s) is later than max_timeout (5 s)"),
+        ({"domains": ["a", {"name": "b", "press_interval": 0}]}, "domains[1] (b): press_interval is 0; it must be"),
+        ({"domains": ["a"], "on_timeout": "force", "evidence_dir": "/proc/no/such"}, "evidence_dir '/proc/no/such'"),
+        (
+            {"domains": [{"name": "a", "on_timeout": "force"}], "evidence_dir": "/proc/no/such"},
+            "evidence_dir '/proc/no/such' cannot be written to",
+        ),
+        ({"domains": ["a"], "on_timeout": "kill"}, "value of on_timeout must be one of: leave, save, force"),
+        ({"domains": ["a"], "uri": "test:///no/such"}, "cannot connect to libvirt at uri 'test:///no/such'"),
+        ({"domains": ["no such", {"uuid": NOWHERE}]}, "domains[0] (no such): there is no domain with name 'no such'"),
+        ({"domains": ["test", {"name": "test"}]}, "domains[1] (test) and domains[0] (test) are the same domain test"),
+    ],
+)
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_wrong_options(run: Run, options: dict[str, Any], complaint: str, check_mode: bool, driver: Driver) -> None:
+    result = run(**options, _ansible_check_mode=check_mode)
+    if check_mode and "evidence_dir" in options:  # check mode writes nothing, so it cannot know
+        complaint = "domains[0] (a): there is no domain with name 'a'"
+    assert result["failed"] and complaint in result["msg"]
+    assert "domains" not in result and "exception" not in result
+    assert driver.connection.lookupByName("test").isActive()
+
+
+def test_without_libvirt(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(domain_shutdown, "LIBVIRT_IMPORT_ERROR", "Traceback: no libvirt")
+    result = run(domains=["test"])
+    assert result["failed"] and "libvirt" in result["msg"] and "required Python library" in result["msg"]
+
+
+def test_whether_the_controller_is_gone() -> None:
+    saved, (reader, writer) = os.dup(1), os.pipe()
+    try:
+        os.dup2(writer, 1)
+        os.close(writer)
+        assert not domain_shutdown.controller_gone()
+        os.close(reader)
+        assert domain_shutdown.controller_gone()
+    finally:
+        os.dup2(saved, 1)
+        os.close(saved)
+    assert not domain_shutdown.controller_gone()
+
+
+def test_check_mode_plans_and_changes_nothing(run: Run, driver: Driver, tmp_path: Path) -> None:
+    domain = driver.start("planned")
+    before = domain.XMLDesc(0)
+    result = run(domains=["planned"], on_timeout="force", _ansible_check_mode=True)
+    (planned,) = result["domains"]
+    assert (result["changed"], planned["outcome"], planned["name"]) == (True, "planned", "planned")
+    assert [step.split(" ")[0] for step in planned["plan"]] == ["press", "wait", "then,"]
+    assert result["totals"] == {"planned": 1, "domains": 1}
+    assert domain.XMLDesc(0) == before and domain.isActive()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_guest_that_goes_off(run: Run, driver: Driver) -> None:
+    """The test driver knows no buttons, so somebody else shuts the guest down."""
+    domain = driver.start("going")
+    threading.Timer(0.5, domain.shutdown).start()
+    result = run(domains=["going"], methods=["acpi"])
+    (going,) = result["domains"]
+    assert (result["changed"], going["outcome"], going["method"]) == (True, "graceful", "acpi")
+    assert going["presses"] >= 1 and 0.1 < going["finish_seconds"] < 5
+    kinds = [entry["kind"] for entry in going["timeline"]]
+    assert (kinds[0], kinds[-1]) == ("found", "ended") and "asked" in kinds
+    record = read_record(domain)
+    assert record.request is not None and not record.request.outstanding
+    assert [(past.outcome, past.finish_seconds) for past in record.history] == [("graceful", going["finish_seconds"])]
+
+    again = run(domains=["going"])
+    assert (again["changed"], again["totals"]) == (False, {"already_off": 1, "domains": 1})
+
+
+def test_a_guest_that_stays(run: Run, driver: Driver) -> None:
+    domain = driver.start("staying")
+    result = run(domains=["staying"], timeout=0.5, max_timeout=0.5, accept_timeout=0.5)
+    (staying,) = result["domains"]
+    assert result["failed"] and result["changed"] and "staying: left_running: " in result["msg"]
+    assert (staying["outcome"], staying["request_outstanding"], staying["forced"]) == ("left_running", True, False)
+    assert domain.isActive()
+    request = read_record(domain).request
+    assert request is not None and request.outstanding and request.outcome == "left_running"
+
+    (planned,) = run(domains=["staying"], _ansible_check_mode=True)["domains"]
+    assert f"a request of {request.at} is outstanding" in planned["timeline"][-1]["text"]
+    domain.shutdown()
+    (late,) = run(domains=["staying"])["domains"]
+    assert late["outcome"] == "already_off" and late["reason"].startswith("it went off late (shutdown)")
+
+
+def test_force_and_save_at_once(run: Run, driver: Driver) -> None:
+    forced, saved, off = (driver.start(name) for name in ("hard-1", "hard-2", "hard-3"))
+    off.destroy()
+    entries = ["hard-1", {"uuid": saved.UUIDString(), "on_timeout": "save"}, "hard-3"]
+    result = run(domains=entries, methods=[], timeout=0, max_timeout=0, on_timeout="force")
+    assert [(domain["name"], domain["outcome"]) for domain in result["domains"]] == [
+        ("hard-1", "forced"),
+        ("hard-2", "saved"),
+        ("hard-3", "already_off"),
+    ]
+    assert (result["changed"], result.get("failed", False)) == (True, False)
+    assert result["totals"] == {"already_off": 1, "forced": 1, "saved": 1, "domains": 3}
+    assert not forced.isActive() and saved.hasManagedSaveImage()
+    screen, document = map(Path, result["domains"][0]["evidence"])
+    assert screen.read_bytes().startswith(b"\x89PNG")
+    assert json.loads(document.read_text(encoding="utf-8"))["permission"] == result["domains"][0]["permission"]
+
+
+def test_a_trap(run: Run, driver: Driver) -> None:
+    domain = driver.start("trapped", more="<on_poweroff>restart</on_poweroff>")
+    result = run(domains=["trapped"], timeout=0.5, max_timeout=0.5, on_timeout="force")
+    (trapped,) = result["domains"]
+    assert result["failed"] and not result["changed"] and trapped["outcome"] == "refused"
+    assert "[domain_on_poweroff]" in trapped["reason"]
+    assert domain.isActive() and read_record(domain).request is None
+    options = {"methods": [], "timeout": 0, "max_timeout": 0, "on_timeout": "save", "waive": ["domain_on_poweroff"]}
+    assert run(domains=["trapped"], **options)["totals"] == {"saved": 1, "domains": 1}
+
+
+def test_all_domains_whose_names_match(run: Run, driver: Driver) -> None:
+    for name in ("all-b", "all-a", "All-c"):
+        driver.start(name).destroy()
+    result = run(all=True, name_pattern="all-?")
+    assert [domain["name"] for domain in result["domains"]] == ["all-a", "all-b"]
+    nobody = run(all=True, name_pattern="nobody*")
+    assert (nobody["changed"], nobody["domains"], nobody["totals"]) == (False, [], {"domains": 0})
+
+
+def test_nothing_is_forced_without_evidence(run: Run, driver: Driver, tmp_path: Path) -> None:
+    domain = driver.start("no-evidence")
+    folder = tmp_path / "small"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "nr_inodes=2", "none", str(folder)], check=True)
+    try:
+        result = run(
+            domains=["no-evidence"], methods=[], timeout=0, max_timeout=0, on_timeout="force", evidence_dir=str(folder)
+        )
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+    (left,) = result["domains"]
+    assert left["outcome"] == "error" and "No space left" in left["reason"] and domain.isActive()
+
+
+def test_a_connection_that_may_only_read(run: Run, driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    domain = driver.start("read-only")
+    monkeypatch.setattr(libvirt, "open", libvirt.openReadOnly)
+    result = run(domains=["read-only"], on_timeout="force", timeout=1, max_timeout=1)
+    (untouched,) = result["domains"]
+    assert untouched["outcome"] == "error" and "does not allow it on this connection" in untouched["reason"]
+    assert untouched["presses"] <= 1 and domain.isActive()
