@@ -58,6 +58,8 @@ class Case:
         found = traps(policy, facts)
         if facts.trouble:
             self.finish(End("error", facts.trouble), now)
+        elif facts.state == "gone":
+            self.finish(End("vanished", "the domain went away while it was looked at"), now)
         elif facts.off:
             self.finish(End("already_off", _off_because(facts)), now)
         elif found:

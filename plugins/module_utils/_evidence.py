@@ -40,9 +40,10 @@ def prepare(folder: str) -> None:
         os.makedirs(folder, mode=0o700, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
-    except OSError as error:
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise EvidenceError(
-            f"evidence_dir {folder!r} cannot be written to ({error.strerror}), and no guest is forced without "
+            f"evidence_dir {folder!r} cannot be written to ({reason}), and no guest is forced without "
             "evidence; name a folder that this user can write to"
         ) from error
 

@@ -26,12 +26,12 @@ def plan(policy: Policy, facts: Facts) -> list[str]:
 
 
 def _preparation(policy: Policy, facts: Facts) -> t.Iterator[str]:
+    if not policy.methods:
+        return
     if facts.state == "pmsuspended" and policy.wake:
         yield "wake the guest from S3"
     if facts.state == "paused" and policy.resume:
         yield "resume the paused domain"
-    if not policy.methods:
-        return
     if policy.thaw and facts.definition.agent_connected:
         yield "thaw file systems, should they be frozen"
     if policy.baseline_time:

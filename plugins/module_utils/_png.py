@@ -12,7 +12,7 @@ import struct
 import zlib
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_PPM = re.compile(rb"P6\s+(?:#[^\n]*\n\s*)*(\d{1,5})\s+(\d{1,5})\s+255\s")
+_PPM = re.compile(rb"P6\s+(?:#[^\n]*\n\s*)*([1-9]\d{0,4})\s+([1-9]\d{0,4})\s+255\s")
 
 
 def png_from_ppm(ppm: bytes) -> bytes:

@@ -12,6 +12,8 @@ import typing as t
 
 METHODS = ("acpi", "agent")
 ON_TIMEOUT = ("leave", "save", "force")
+LONGEST = 1e8
+"""Seconds, about three years: no clock is longer, so that every deadline is a date."""
 
 
 class PolicyError(ValueError):
@@ -44,9 +46,10 @@ class Policy:
 
 FIELDS: dict[str, dataclasses.Field[t.Any]] = {field.name: field for field in dataclasses.fields(Policy)}
 
+# timeout comes first: what accept_timeout and max_timeout are by default depends on it.
 _AT_LEAST = {
-    "accept_timeout": 0.0,
     "timeout": 0.0,
+    "accept_timeout": 0.0,
     "max_timeout": 0.0,
     "stall_timeout": 0.0,
     "press_interval": 1.0,
@@ -75,6 +78,8 @@ def make_policy(options: t.Mapping[str, t.Any], where: str) -> Policy:
         value = getattr(policy, name)
         if not least <= value < float("inf"):
             raise PolicyError(f"{where}: {name} is {value:g}; it must be a number of at least {least:g}")
+        if name != "progress_min_rate" and value > LONGEST:
+            raise PolicyError(f"{where}: {name} is {value:g}; it must not be more than {LONGEST:g} seconds")
     if len(set(policy.methods)) != len(policy.methods):
         raise PolicyError(f"{where}: methods names {_repeated(policy.methods)} twice; name each method once")
     if policy.timeout > policy.max_timeout:

@@ -45,6 +45,8 @@ class Timeline:
         """The entries as they are returned to the user."""
         entries = [dict(entry) for entry in self._entries]
         if self._left_out:
-            middle = dict(entries[MOST_ENTRIES // 2 - 1], text=f"{self._left_out} entries left out here", kind="seen")
-            entries.insert(MOST_ENTRIES // 2, middle)
+            before = entries[MOST_ENTRIES // 2 - 1]
+            when = {"time": before["time"], "seconds": before["seconds"]}
+            gap = {**when, "kind": "seen", "text": f"{self._left_out} entries left out here"}
+            entries.insert(MOST_ENTRIES // 2, gap)
         return entries

@@ -488,7 +488,11 @@ def read_domains(entries: t.Sequence[t.Any], defaults: t.Mapping[str, t.Any]) ->
             errors.append(f"{where} is {entry!r}; give a name, or a dictionary with name or uuid")
             continue
         label = f"{where} ({entry.get('name') or entry.get('uuid') or 'neither name nor uuid'})"
-        checked = validator.validate(entry)
+        unknown = sorted(str(key) for key in entry.keys() - DOMAIN_OPTIONS.keys())
+        if unknown:
+            errors.append(f"{label}: unsupported {', '.join(unknown)}; supported are {', '.join(DOMAIN_OPTIONS)}")
+            continue
+        checked = validator.validate({key: value for key, value in entry.items() if value is not None})
         if checked.error_messages:
             errors.append(f"{label}: {'; '.join(checked.error_messages)}")
             continue

@@ -29,6 +29,7 @@ CONSTANTS = {
     "pmsuspended": "PMSUSPENDED",
 }
 UNKNOWN_NUMBERS = [-(2**31), -1, 99, 2**31 - 1]
+LAST_STATE = 7
 
 
 @pytest.mark.parametrize(
@@ -42,7 +43,7 @@ UNKNOWN_NUMBERS = [-(2**31), -1, 99, 2**31 - 1]
         (libvirt.VIR_DOMAIN_SHUTOFF, "shutoff"),
         (libvirt.VIR_DOMAIN_CRASHED, "crashed"),
         (libvirt.VIR_DOMAIN_PMSUSPENDED, "pmsuspended"),
-        *((number, "nostate") for number in UNKNOWN_NUMBERS),
+        *((number, "nostate") for number in (*UNKNOWN_NUMBERS, LAST_STATE + 1)),
     ],
 )
 def test_states(number: int, state: str) -> None:
@@ -65,7 +66,7 @@ def test_no_reason_of_these_bindings_is_missing() -> None:
         prefix = f"VIR_DOMAIN_{CONSTANTS[state]}_"
         named = {name.removeprefix(prefix).lower() for name in dir(libvirt) if name.startswith(prefix)}
         assert named - {"last"} <= set(REASONS[state])
-    assert len(STATES) > libvirt.VIR_DOMAIN_PMSUSPENDED
+    assert len(STATES) == LAST_STATE + 1 == libvirt.VIR_DOMAIN_PMSUSPENDED + 1
 
 
 @pytest.mark.parametrize("number", range(12))

@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import libvirt
 import pytest
+from ansible_collections.winguest.shutdown.plugins.module_utils import _facts
 from ansible_collections.winguest.shutdown.plugins.module_utils._facts import (
     SelectionError,
     all_domains,
@@ -115,6 +117,44 @@ def test_other_failures_of_libvirt_are_not_taken_for_a_missing_domain(driver: Dr
 
 
 # ---- gather
+
+
+class Stuck:
+    """A domain whose QEMU hangs, of which the test driver has none: the calls named do not return."""
+
+    def __init__(self, domain: Any, *calls: str) -> None:
+        self._domain, self._calls = domain, calls
+
+    def __getattr__(self, name: str) -> Any:
+        return (lambda *arguments: time.sleep(1)) if name in self._calls else getattr(self._domain, name)
+
+    def jobStats(self) -> dict[str, int]:
+        """A backup."""
+        if "jobStats" in self._calls:
+            time.sleep(1)
+        return {"type": libvirt.VIR_DOMAIN_JOB_UNBOUNDED, "operation": libvirt.VIR_DOMAIN_JOB_OPERATION_BACKUP}
+
+
+def test_a_domain_that_libvirt_does_not_tell_about(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_facts, "LOOK_LIMIT", 0.1)
+    facts = gather(Stuck(driver.start("stuck"), "XMLDesc"))
+    assert facts.name == "stuck" and facts.trouble == "libvirt does not tell about it: no answer within 0.1 s"
+
+
+def test_a_job(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_facts, "JOB_LIMIT", 0.1)
+    domain = driver.start("busy")
+    assert gather(Stuck(domain)).job == "backup"
+    facts = gather(Stuck(domain, "jobStats"))
+    assert facts.job == _facts.UNKNOWN_JOB and facts.trouble == ""
+
+
+def test_a_connection_that_may_only_read_is_enough(driver: Driver) -> None:
+    driver.start("public")
+    connection = libvirt.openReadOnly("test:///default")
+    facts = gather(connection.lookupByName("public"))
+    assert (facts.state, facts.trouble, facts.definition.acpi) == ("running", "", True)
+    connection.close()
 
 
 def test_a_running_domain(driver: Driver) -> None:

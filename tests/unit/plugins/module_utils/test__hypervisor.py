@@ -24,6 +24,7 @@ from ansible_collections.winguest.shutdown.plugins.module_utils._hypervisor impo
 from ansible_collections.winguest.shutdown.plugins.module_utils._ladder import (
     Changed,
     ConnectionBack,
+    ConnectionLost,
     Done,
     Event,
     Started,
@@ -243,6 +244,23 @@ def test_it_gives_up_coming_back(monkeypatch: pytest.MonkeyPatch) -> None:
     hypervisor = Hypervisor(URI, inbox)
     hypervisor.uri = "test:///no/such/node.xml"
     hypervisor.reconnect(time.monotonic() + 0.2)
-    with pytest.raises(queue.Empty):
-        inbox.get(timeout=0.4)
+    (attempt,) = (thread for thread in threading.enumerate() if thread.name == "reconnect")
+    attempt.join(SOON)
+    assert not attempt.is_alive() and inbox.empty()
     hypervisor.close()
+
+
+def test_a_lost_connection_is_told_until_it_is_closed(driver: Driver) -> None:
+    inbox = Inbox()
+    hypervisor = Hypervisor(URI, inbox)
+    uuid = driver.start("lost").UUIDString()
+    hypervisor.connection.close()
+    hypervisor.sample([uuid])
+    lost = None
+    while not isinstance(lost, ConnectionLost):
+        of, lost = inbox.get(timeout=SOON)
+    assert of is None and lost.detail
+    hypervisor.close()
+    hypervisor.sample([uuid])
+    with pytest.raises(queue.Empty):
+        inbox.get(timeout=0.2)

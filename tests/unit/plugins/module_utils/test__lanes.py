@@ -68,22 +68,32 @@ def test_threads_are_started_when_needed_and_kept() -> None:
     assert all(thread.daemon and thread.name == "kept" for thread in seen)
 
 
+def test_a_thread_that_is_free_is_used_again() -> None:
+    lane, threads = Lane("one at a time", 5), set[int]()
+    for dummy in range(5):
+        lane.submit(lambda: threads.add(threading.get_ident()))
+        lane.wait(SOON)
+    assert len(threads) == 1
+
+
 def test_waiting_for_a_lane_ends_with_its_jobs_or_its_time() -> None:
     lane, release, done = Lane("awaited", 2), threading.Event(), queue.SimpleQueue[int]()
+    began = time.monotonic()
     lane.wait(SOON)  # nothing to wait for
     for number in range(3):
         lane.submit(waiting(release, functools.partial(done.put, number)))
-    began = time.monotonic()
     lane.wait(0.1)
     assert time.monotonic() - began >= 0.1 and done.empty()
     release.set()
     lane.wait(SOON)
+    assert time.monotonic() - began < SOON
     assert {done.get_nowait() for dummy in range(3)} == {0, 1, 2}
 
 
 def test_within_gives_the_result() -> None:
     assert within(SOON, lambda: 42) == 42
     assert within(SOON, lambda: None) is None
+    assert within(SOON, lambda: threading.current_thread().daemon)  # it must not keep the module from ending
 
 
 def test_within_raises_what_the_call_raised() -> None:

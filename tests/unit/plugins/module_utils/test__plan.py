@@ -56,6 +56,7 @@ def found(state: str = "running", agent: bool | None = True) -> Facts:
             found("paused"),
             ["resume the paused domain", THAW, MEASURE, AGENT, WAIT, LEAVE],
         ),
+        (Policy(methods=("agent",), resume=True), found(), [THAW, MEASURE, AGENT, WAIT, LEAVE]),
         (HARD, found(), [NOTHING, NOT, FORCE]),
     ],
 )

@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import queue
+import threading
 import time
 from typing import Any
 
 import libvirt
 import pytest
+from ansible_collections.winguest.shutdown.plugins.module_utils import _sampler
 from ansible_collections.winguest.shutdown.plugins.module_utils._ladder import Event, StateSeen
 from ansible_collections.winguest.shutdown.plugins.module_utils._sampler import DOMAINS_A_CALL, Sampler
 from unit.plugins.libvirt_test_driver import URI, Driver, domain_xml
@@ -35,14 +38,24 @@ class Listener:
 
     def sample(self, connection: Any, uuids: list[str]) -> dict[str, Found]:
         """The state, the reason and the id of each of these domains, one sample each."""
+        return {uuid: (e.state, e.reason, e.domain_id) for uuid, e in self._samples(connection, uuids).items()}
+
+    def writes(self, connection: Any, uuids: list[str]) -> list[int | None]:
+        """How much each of these domains has written."""
+        samples = self._samples(connection, uuids)
+        return [samples[uuid].write_bytes for uuid in uuids]
+
+    def _samples(self, connection: Any, uuids: list[str]) -> dict[str, StateSeen]:
+        while self.sampler._under_way:  # what was posted last may not have been put away yet
+            time.sleep(0.001)
         began = time.monotonic()
         self.sampler.sample(connection, uuids)
         found = {}
         for dummy in uuids:
             uuid, event = self.posted.get(timeout=SOON)
-            assert isinstance(event, StateSeen) and event.sampled and event.write_bytes is None
+            assert isinstance(event, StateSeen) and event.sampled
             assert event.taken_at is not None and began <= event.taken_at <= time.monotonic()
-            found[uuid] = (event.state, event.reason, event.domain_id)
+            found[uuid] = event
         assert found.keys() == set(uuids)
         return found
 
@@ -86,8 +99,70 @@ def test_a_failure_of_the_statistics_leaves_the_states_and_is_no_hang(driver: Dr
     listener = Listener("test:///no/such/node.xml")
     uuids = [driver.start(name).UUIDString() for name in names]
     for dummy in range(3):
-        assert {state for state, *dummy2 in listener.sample(driver.connection, uuids).values()} == {"running"}
+        assert {found[0] for found in listener.sample(driver.connection, uuids).values()} == {"running"}
+        assert listener.writes(driver.connection, uuids) == [None] * len(uuids)
     assert not listener.sampler._hung
+
+
+class Statistics:
+    """A connection to QEMUs, of which the test driver has none; those that hang do so until they are let go."""
+
+    def __init__(self, *hanging: str, let_go_when_forgotten: bool = False) -> None:
+        self.asked: list[list[str]] = []
+        self._hanging, self._let_go_when_forgotten = set(hanging), let_go_when_forgotten
+        self.let_go = threading.Event()
+
+    def get(self) -> Statistics:
+        return self
+
+    def forget(self) -> None:
+        if self._let_go_when_forgotten:
+            self.let_go.set()
+            time.sleep(0.1)
+
+    def lookupByUUIDString(self, uuid: str) -> Named:
+        return Named(uuid)
+
+    def domainListGetStats(self, domains: list[Named], stats: int, flags: int) -> list[Any]:
+        self.asked.append([domain.uuid for domain in domains])
+        if self._hanging & {domain.uuid for domain in domains}:
+            self.let_go.wait(SOON)
+        return [(domain, {"block.0.wr.bytes": 5}) for domain in domains]
+
+
+@dataclasses.dataclass(frozen=True)
+class Named:
+    """A domain."""
+
+    uuid: str
+
+    def UUIDString(self) -> str:
+        return self.uuid
+
+
+def test_one_that_hangs_costs_the_others_no_more_than_a_sample(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_sampler, "CALL_LIMIT", 0.2)
+    uuids = [driver.start(f"hanging-{name}").UUIDString() for name in "abc"]
+    listener, statistics = Listener(), Statistics(uuids[1])
+    monkeypatch.setattr(listener.sampler, "_shared", statistics)
+    assert listener.writes(driver.connection, uuids) == [None, None, None]
+    assert listener.writes(driver.connection, uuids) == [5, None, 5]
+    del statistics.asked[:]
+    assert listener.writes(driver.connection, uuids) == [5, None, 5]
+    assert sorted(statistics.asked) == sorted([[uuids[0]], [uuids[2]]])  # the one that hangs is left alone
+    statistics.let_go.set()
+    give_up_at = time.monotonic() + SOON
+    while listener.writes(driver.connection, uuids) != [5, 5, 5]:
+        assert time.monotonic() < give_up_at
+
+
+def test_one_that_answers_just_too_late_is_asked_again(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_sampler, "CALL_LIMIT", 0.1)
+    uuid = driver.start("late").UUIDString()
+    listener = Listener()
+    monkeypatch.setattr(listener.sampler, "_shared", Statistics(uuid, let_go_when_forgotten=True))
+    assert listener.writes(driver.connection, [uuid]) == [None]
+    assert listener.writes(driver.connection, [uuid]) == [5]
 
 
 def test_a_connection_that_is_gone_is_told(driver: Driver) -> None:

@@ -59,7 +59,7 @@ def test_a_flood_loses_its_middle_and_says_so() -> None:
     assert len(entries) == MOST_ENTRIES + 1
     half = MOST_ENTRIES // 2
     assert [e["text"] for e in entries[:half]] == [f"line {number}" for number in range(half)]
-    assert entries[half]["text"] == "50 entries left out here"
+    assert (entries[half]["text"], entries[half]["seconds"]) == ("50 entries left out here", half - 1)
     assert [e["text"] for e in entries[half + 1 :]] == [f"line {number}" for number in range(half + 50, half * 2 + 50)]
 
 
