@@ -65,8 +65,7 @@ class Sampler:
             for uuid, event in states.items():
                 self._post(uuid, names.with_writes(event, counts.get(uuid), taken_at))
         except TimeLimit:
-            with self._lock:
-                self._alone.update(uuids)
+            self._look_alone(uuids)
         except libvirt.libvirtError as error:
             if not alive(connection):
                 self._lost(connection, str(error))
@@ -91,18 +90,22 @@ class Sampler:
         """The block statistics of those whose QEMU answers in time."""
         with self._lock:
             uuids = [uuid for uuid in uuids if uuid not in self._hung]
+            if len(uuids) == 1:
+                self._hung.update(uuids)  # until the answer, however late that is
         if not uuids:
             return {}
         try:
             return dict(within(CALL_LIMIT, lambda: self._ask(uuids)))
         except TimeLimit:
             self._shared.forget()
-            with self._lock:
-                (self._hung if len(uuids) == 1 else self._alone).update(uuids)
+            self._look_alone(uuids)
         except libvirt.libvirtError:
-            with self._lock:
-                self._alone.update(uuids)
+            self._look_alone(uuids)
         return {}
+
+    def _look_alone(self, uuids: list[str]) -> None:
+        with self._lock:
+            self._alone.update(uuids)
 
     def _ask(self, uuids: list[str]) -> Counts:
         """Ask the QEMUs; may hang, and then it clears the domain that hung whenever it comes back."""
