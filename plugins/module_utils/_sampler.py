@@ -79,7 +79,8 @@ class Sampler:
         for uuid in uuids:
             try:
                 domain = connection.lookupByUUIDString(uuid)
-                states[uuid] = names.state_seen(*domain.state(), domain.ID())
+                state, reason = t.cast("tuple[int, int]", domain.state())
+                states[uuid] = names.state_seen(state, reason, domain.ID())
             except libvirt.libvirtError as error:
                 if error.get_error_code() != libvirt.VIR_ERR_NO_DOMAIN:
                     raise

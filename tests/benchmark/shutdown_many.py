@@ -226,8 +226,7 @@ class Benchmark:
     def _start_of_the_module(self) -> float:
         """How long start and imports take: a call that is refused before it connects takes nothing else."""
         began = time.time()
-        refused, _, _ = finish(Call(self.uri, domains=[]).process, status=1)
-        return refused - began
+        return finish(Call(self.uri, domains=[]).process, status=1)[0] - began
 
     def _pressed(self, name: str, since: int) -> float:
         """When the guest received the press: its last word has the file's time, and its own clock leads back."""
@@ -358,7 +357,7 @@ def positive(text: str) -> int:
 
 def main() -> int:
     """Measure, and print what was measured."""
-    parser = argparse.ArgumentParser(prog="tests/run benchmark shutdown_many", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog="tests/run benchmark shutdown_many", description=__doc__.partition("\n")[0])
     parser.add_argument("--guests", type=positive, default=60, help="how many (%(default)s)")
     parser.add_argument("--runs", type=positive, default=5, help="how often for each side (%(default)s)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there, too")
