@@ -41,7 +41,7 @@ attributes:
       - A domain that is off is reported as C(already_off) and not touched.
 requirements:
   - python >= 3.9
-  - libvirt-python (C(python3-libvirt) on Debian and Ubuntu, C(python3-libvirt) on Fedora and RHEL)
+  - libvirt-python (the package C(python3-libvirt) of the distribution)
 options:
   uri:
     description:
