@@ -54,6 +54,8 @@ class Case:
         for method in policy.methods:
             if method not in self.policy.methods:
                 self.note(now, "found", f"method {method} left out: the domain's definition has nothing to carry it")
+        if policy.on_timeout == "force" and not facts.definition.display:
+            self.note(now, "found", "no display: if it has to be forced, the evidence has no screenshot")
         self.note(now, "found", _earlier_request(facts))
         found = traps(policy, facts)
         if facts.trouble:

@@ -13,9 +13,9 @@ version_added: 0.1.0
 author:
   - The winguest.shutdown contributors (@winguest)
 description:
-  - Asks one domain, many, or all domains of a hypervisor to shut down, all at once on one libvirt connection, and
-    follows
-    each of them on libvirt's events until it has ended in one named outcome.
+  - Asks one domain, many, or all domains of a hypervisor to shut down, all at once, and follows each of them on
+    libvirt's events until it has ended in one named outcome. One connection carries events and states; calls that may
+    block have a few of their own, so that no domain holds up another.
   - Politest first. The ACPI power button is pressed, and pressed again until the guest shows that it started; then the
     guest agent is asked. Each request is one explicit libvirt shutdown flag, so libvirt never chooses for itself.
   - A guest is powered off by force only where O(on_timeout=force) allowed it, never before O(timeout) seconds, never
