@@ -82,16 +82,18 @@ def ask_agent(domain: t.Any) -> Done:
     return Done("agent", "ok")
 
 
-def destroy(domain: t.Any, domain_id: int | None, agent: bool, stopped: t.Callable[[], bool]) -> Done:
+def destroy(
+    domain: t.Any, domain_id: int | None, agent: bool, stopped: t.Callable[[], bool], note: t.Callable[[str], None]
+) -> Done:
     """Freeze where the agent answers, then end QEMU gently; what was frozen is thawed when QEMU stays.
 
     Whether it may is asked last of all, so that a run that was cancelled meanwhile forces nothing.
     """
-    frozen = _freeze(domain) if agent else "no agent to freeze with"
+    note(_freeze(domain) if agent else "not frozen: no guest agent")
     done = _end_gently(domain, domain_id, stopped)
     if done.result != "ok" and agent:
         _thaw(domain)
-    return Done("destroy", done.result, "; ".join(filter(None, (done.detail, frozen))))
+    return done
 
 
 def _end_gently(domain: t.Any, domain_id: int | None, stopped: t.Callable[[], bool]) -> Done:

@@ -155,6 +155,13 @@ class Done:
 
 
 @dataclasses.dataclass(frozen=True)
+class Noted:
+    """Something worth a line on the timeline that changes no decision."""
+
+    text: str
+
+
+@dataclasses.dataclass(frozen=True)
 class ConnectionLost:
     """The connection to libvirt is gone."""
 
@@ -174,7 +181,7 @@ class Cancelled:
 
 
 Event = t.Union[
-    StateSeen, Changed, AgentChannel, Rebooted, Asked, Started, Done, ConnectionLost, ConnectionBack, Cancelled
+    StateSeen, Changed, AgentChannel, Rebooted, Asked, Started, Done, Noted, ConnectionLost, ConnectionBack, Cancelled
 ]
 
 
@@ -275,6 +282,8 @@ def observe(policy: Policy, seen: Seen, event: Event, at: float) -> tuple[Seen, 
     """Fold one happening into what has been seen; the text is a line for the timeline, empty when nothing changed."""
     if isinstance(event, StateSeen):
         return _observe_state(policy, seen, event, at)
+    if isinstance(event, Noted):
+        return seen, event.text
     if isinstance(event, Changed):
         return dataclasses.replace(seen, sampled_at=None), ""
     if isinstance(event, AgentChannel):

@@ -27,6 +27,7 @@ from ansible_collections.winguest.shutdown.plugins.module_utils._ladder import (
     Done,
     End,
     Event,
+    Noted,
     decide,
     still_wanted,
 )
@@ -185,7 +186,11 @@ class Run:
         if step.act == "agent":
             return lambda connection, domain: acts.ask_agent(domain)
         if step.act == "destroy":
-            return lambda connection, domain: acts.destroy(domain, domain_id, agent, stopped)
+            # Told at once: when the destroy has been answered, the domain is off and done with.
+            uuid = case.facts.uuid
+            return lambda connection, domain: acts.destroy(
+                domain, domain_id, agent, stopped, lambda text: self._inbox.put((uuid, Noted(text)))
+            )
         if step.act == "destroy_plain":
             return lambda connection, domain: acts.destroy_plain(domain, domain_id, stopped)
         if step.act == "evidence":

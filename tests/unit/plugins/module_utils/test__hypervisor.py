@@ -254,12 +254,12 @@ def test_a_lost_connection_is_told_until_it_is_closed(driver: Driver) -> None:
     inbox = Inbox()
     hypervisor = Hypervisor(URI, inbox)
     uuid = driver.start("lost").UUIDString()
+    for dummy in ("defined", "started"):
+        assert inbox.get(timeout=SOON) == (uuid, Changed())
     hypervisor.connection.close()
     hypervisor.sample([uuid])
-    lost = None
-    while not isinstance(lost, ConnectionLost):
-        of, lost = inbox.get(timeout=SOON)
-    assert of is None and lost.detail
+    of, lost = inbox.get(timeout=SOON)
+    assert of is None and isinstance(lost, ConnectionLost) and lost.detail
     hypervisor.close()
     hypervisor.sample([uuid])
     with pytest.raises(queue.Empty):

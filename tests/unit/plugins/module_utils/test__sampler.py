@@ -18,10 +18,16 @@ from ansible_collections.winguest.shutdown.plugins.module_utils._ladder import E
 from ansible_collections.winguest.shutdown.plugins.module_utils._sampler import DOMAINS_A_CALL, Sampler
 from unit.plugins.libvirt_test_driver import URI, Driver, domain_xml
 
-SOON = 5.0
+SOON = 10.0
 GONE = ("gone", "no such domain", None)
 
 Found = tuple[str, str, "int | None"]
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine is no QEMU that hangs."""
+    monkeypatch.setattr(_sampler, "CALL_LIMIT", SOON / 2)
 
 
 class Listener:
