@@ -42,20 +42,18 @@ class SharedConnection:
 
     def __init__(self, uri: str) -> None:
         self._uri = uri
-        self._lock = threading.Lock()
         self._connection: t.Any = None
 
     def get(self) -> t.Any:
-        """The connection, for one call."""
-        with self._lock:
-            if self._connection is None or not alive(self._connection):
-                self._connection = open_connection(self._uri)
-            return self._connection
+        """The connection, for one call. Without a lock: opening may hang, and two opened at once do no harm."""
+        connection = self._connection
+        if connection is None or not alive(connection):
+            connection = self._connection = open_connection(self._uri)
+        return connection
 
     def forget(self) -> None:
         """Leave the connection to the call that hangs on it; the next call opens another."""
-        with self._lock:
-            self._connection = None
+        self._connection = None
 
 
 class ThreadConnections:

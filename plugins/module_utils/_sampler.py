@@ -58,20 +58,24 @@ class Sampler:
             threading.Thread(target=self._sample, args=(connection, part), name="sample", daemon=True).start()
 
     def _sample(self, connection: t.Any, uuids: list[str]) -> None:
+        events: dict[str, Event] = {}
         try:
             taken_at = time.monotonic()
             states = within(CALL_LIMIT, lambda: self._states(connection, uuids))
             counts = self._counts([uuid for uuid, event in states.items() if event.state != "shutoff"])
-            for uuid, event in states.items():
-                self._post(uuid, names.with_writes(event, counts.get(uuid), taken_at))
+            events.update((u, names.with_writes(event, counts.get(u), taken_at)) for u, event in states.items())
         except TimeLimit:
             self._look_alone(uuids)
         except libvirt.libvirtError as error:
-            if not alive(connection):
+            if alive(connection):
+                self._look_alone(uuids)  # one that libvirt refuses to tell about must not cost the others theirs
+            else:
                 self._lost(connection, str(error))
         finally:
             with self._lock:
                 self._under_way.difference_update(uuids)
+        for uuid, event in events.items():
+            self._post(uuid, event)
 
     def _states(self, connection: t.Any, uuids: list[str]) -> dict[str, StateSeen]:
         """The states, for which libvirt asks no QEMU."""

@@ -171,6 +171,22 @@ def test_one_that_answers_just_too_late_is_asked_again(driver: Driver, monkeypat
     assert listener.writes(driver.connection, [uuid]) == [5]
 
 
+def test_one_that_cannot_be_told_about_costs_the_others_no_more_than_a_sample(driver: Driver) -> None:
+    """libvirt refuses the lookup of what is no UUID, with an error that is not about a missing domain."""
+    uuid, listener = driver.start("beside-refused").UUIDString(), Listener()
+    sampler = listener.sampler
+    sampler.sample(driver.connection, [uuid, "refused"])
+    give_up_at = time.monotonic() + SOON
+    while uuid not in sampler._alone:
+        assert time.monotonic() < give_up_at
+        time.sleep(0.01)
+    while listener.posted.empty():
+        assert time.monotonic() < give_up_at
+        sampler.sample(driver.connection, [uuid, "refused"])
+        time.sleep(0.05)
+    assert listener.posted.get()[0] == uuid
+
+
 def test_a_connection_that_is_gone_is_told(driver: Driver) -> None:
     connection, listener = libvirt.open(URI), Listener()
     connection.close()
