@@ -147,9 +147,7 @@ class Events:
     days: int = 30
 
 
-Location = t.Union[
-    RegistryValue, UserValue, PowerSetting, RegistryKey, TwoValues, ServiceValues, File, Process, Events
-]
+Location = t.Union[RegistryValue, UserValue, PowerSetting, RegistryKey, TwoValues, ServiceValues, File, Process, Events]
 WRITABLE = (RegistryValue, UserValue, PowerSetting)
 
 
@@ -244,11 +242,13 @@ class Row:
     """What a person can do where remediation cannot."""
     pending: bool = False
     """Whether a finding means that servicing has work left, which a shutdown will do."""
+    only_read: bool = False
+    """Whether nobody may set it, for it is a sign of something and not its cause, or setting it does damage."""
 
     @property
     def writable(self) -> bool:
         """Whether remediation could set it."""
-        return isinstance(self.location, WRITABLE)
+        return isinstance(self.location, WRITABLE) and not self.only_read
 
 
 class CatalogueError(ValueError):
@@ -257,12 +257,17 @@ class CatalogueError(ValueError):
 
 def check(row: Row, where: str) -> Row:
     """The row, if it is sound; raises CatalogueError, whose text begins with where, if not."""
-    for name, table in (("scenario", SCENARIOS), ("effect", EFFECTS), ("takes_effect", TAKES_EFFECT), ("grade", GRADES)):
+    for name, table in (
+        ("scenario", SCENARIOS),
+        ("effect", EFFECTS),
+        ("takes_effect", TAKES_EFFECT),
+        ("grade", GRADES),
+    ):
         if getattr(row, name) not in table:
             raise CatalogueError(f"{where}: {name} is {getattr(row, name)!r}; it must be one of {', '.join(table)}")
     for name, dummy in row.baselines:
         if name not in BASELINES:
             raise CatalogueError(f"{where}: baselines names {name!r}; it must be one of {', '.join(BASELINES)}")
     if row.enforced and not row.writable:
-        raise CatalogueError(f"{where}: enforced is true, but a {type(row.location).__name__} can only be read")
+        raise CatalogueError(f"{where}: enforced is true, but this {type(row.location).__name__} can only be read")
     return row
