@@ -1,0 +1,30 @@
+# SPDX-FileCopyrightText: 2026 The winguest.shutdown contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Keys of the registry that both the systems and the model name; the power settings' are in power.py."""
+
+from __future__ import annotations
+
+CONTROL = r"HKLM\SYSTEM\CurrentControlSet\Control"
+SERVICES = r"HKLM\SYSTEM\CurrentControlSet\Services"
+SETUP = r"HKLM\SYSTEM\Setup"
+MEMORY_MANAGEMENT = rf"{CONTROL}\Session Manager\Memory Management"
+
+WINDOWS = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion"
+WINDOWS_NT = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion"
+SYSTEM_POLICIES = rf"{WINDOWS}\Policies\System"
+SERVICING = rf"{WINDOWS}\Component Based Servicing"
+SERVICING_MARKERS = tuple(rf"{SERVICING}\{name}" for name in ("RebootPending", "RebootInProgress", "PackagesPending"))
+RELIABILITY = rf"{WINDOWS}\Reliability"
+PROFILES = rf"{WINDOWS_NT}\ProfileList"
+WARNING_DIALOG = rf"{WINDOWS_NT}\Windows"
+
+POLICIES = r"HKLM\SOFTWARE\Policies\Microsoft"
+RELIABILITY_POLICY = rf"{POLICIES}\Windows NT\Reliability"
+SHUTDOWN_POLICY = rf"{POLICIES}\Windows NT"
+BLOCKING_POLICY = rf"{POLICIES}\Windows\System"
+
+
+def desktop(sid: str) -> str:
+    """Where a user's applications have their time limits."""
+    return rf"HKU\{sid}\Control Panel\Desktop"
