@@ -423,6 +423,39 @@ def test_it_asks(start: Callable[..., Machine]) -> None:
     assert machine.ended() is DiskState.CLEAN
 
 
+def test_it_asks_without_a_press(start: Callable[..., Machine]) -> None:
+    machine = start("press=hang")
+    machine.tell("ask=1")
+    machine.hear("asking")
+    machine.tell("ask=1")
+    machine.hear("ignored")
+    machine.tell("press=ignore")
+    machine.hear("ignored")
+    assert machine.becomes(GREEN)
+    machine.tell("ask=1")
+    machine.hear("asking")
+    machine.tell("press=obey delay=300")
+    accepted, off = machine.hear_all("accepted", "power off")
+    assert off - accepted >= 300
+    assert b"press" not in machine.said
+    assert machine.ended() is DiskState.CLEAN
+
+
+def test_it_hibernates(start: Callable[..., Machine]) -> None:
+    machine = start("press=hibernate")
+    machine.press()
+    machine.hear_all("press 1", "accepted", "hibernate")
+    machine.qmp.wait("SUSPEND_DISK")
+    assert machine.ended() is DiskState.RUNNING
+
+
+def test_without_s4_it_stays_up(start: Callable[..., Machine]) -> None:
+    machine = start("press=hibernate", "-global", "PIIX4_PM.disable_s4=1")
+    machine.press()
+    machine.hear_all("accepted", "no S4")
+    assert machine.does_nothing()
+
+
 def test_com2_hears_all_events_and_changes_the_behaviour(start: Callable[..., Machine]) -> None:
     machine = start("press=ignore presses=3")
     events = machine.listen().makefile()

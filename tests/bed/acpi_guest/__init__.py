@@ -19,6 +19,7 @@ same words in a line to COM2 change that at any time. All times are in milliseco
     press=update       write to the disk for `write`, then power off after `delay`,
     press=update-hang  write to the disk for `write`, then do nothing for ever,
     press=sleep        go to S3, from which it can be woken,
+    press=hibernate    go to S4, which is off, and nothing resumes it: the next start is a boot,
     press=ask          ask on COM2, and do what a line with another of these words says; delay=, write= and rate= there
                        hold for this press only
     presses=N  only the Nth press, counted since the boot or the waking, and later ones are taken that seriously; those
@@ -29,6 +30,7 @@ same words in a line to COM2 change that at any time. All times are in milliseco
     boot=MS    the button is not heard for so long after the start, or after it was told so while booting (0)
     noise=MS   write one sector every so often, whatever else it does (0: never)
     sleep=MS   go to S3 by itself, once, so long after it was ready or was told to (0: never)
+    ask=1      ask on COM2 what to do, as at a press, but at once; in a line to COM2 and alone there
 
 It says what happens on COM1 and COM2, one line per event, which ends in a line feed. A line starts with the
 milliseconds since the boot, time asleep not counted, and a space. It does not wait for whoever does not read: what he
@@ -38,7 +40,7 @@ misses is lost, and an empty line or a torn one is where.
     ready         the boot is over, the button is heard
     press N       the button was pressed; what follows says what became of it:
     display on      ... only that, since `presses` is more
-    ignored         ... nothing, since `press=ignore`, or since it is busy with an earlier press
+    ignored         ... nothing, since `press=ignore`, or since it is busy with an earlier press; so is `ask=1`
     asking          ... it waits for an answer
     accepted        ... it does as told
     writing       the update begins
@@ -46,12 +48,14 @@ misses is lost, and an empty line or a torn one is where.
     hang          nothing more will happen
     sleep         it goes to S3
     awake         it is back from S3, the button is heard
+    hibernate     it goes to S4
     power off     the disk is clean, power goes next
     reboot        the disk is clean, the reset comes next
     told          it has taken a line from COM2
     unknown WORD  it does not know this word, from its command line or from COM2
     no ACPI       this machine has no ACPI, so there is no button
     no S3         this machine does not offer S3, so it stays awake
+    no S4         ... nor S4
     no disk       there is no disk to write to, so it only pretends
     disk error    the disk has failed, and is not used again
     panic ...     an exception of the processor; it has stopped for good

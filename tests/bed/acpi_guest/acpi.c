@@ -48,7 +48,7 @@ struct fixed {
 extern const uint8_t wake_code[], wake_code_end[], data_start[], bss_end[];
 
 static const struct fixed *fixed;
-static uint8_t off_type, sleep_type;
+static uint8_t off_type, sleep_type, hibernation_type;
 
 static const struct pointer *find_pointer(void) {
     for (uint32_t address = 0xE0000; address < 0x100000; address += 16) {
@@ -93,6 +93,7 @@ bool acpi_start(void) {
     }
     off_type = find_state("_S5_");
     sleep_type = find_state("_S3_");
+    hibernation_type = find_state("_S4_");
     while (!(inw(fixed->control_a) & ACPI_MODE)) {
         outb(fixed->command_port, fixed->enable_command);
     }
@@ -130,6 +131,11 @@ void acpi_sleep(void) {
     fixed->control->waking_vector = WAKE_ADDRESS;
     enter(sleep_type);
 }
+
+bool acpi_can_hibernate(void) { return fixed && hibernation_type != NO_SUCH_STATE; }
+
+/* What is in memory is lost: nothing here resumes from a disk. */
+void acpi_hibernate(void) { enter(hibernation_type); }
 
 void acpi_power_off(void) { enter(off_type); }
 

@@ -18,8 +18,10 @@ void acpi_hear_button(void);
 bool acpi_pressed(void);
 
 bool acpi_can_sleep(void);
+bool acpi_can_hibernate(void);
 
 /* These do not return. */
 void acpi_sleep(void) __attribute__((noreturn));
+void acpi_hibernate(void) __attribute__((noreturn));
 void acpi_power_off(void) __attribute__((noreturn));
 void reset(void) __attribute__((noreturn));

@@ -67,6 +67,18 @@ static void fall_asleep(void) {
     acpi_sleep();
 }
 
+static void hibernate(void) {
+    if (!acpi_can_hibernate()) {
+        report("no S4");
+        run();
+        return;
+    }
+    report("hibernate");
+    page_show(LOOK_DARK, "Hibernated", "S4, suspended to disk");
+    page_draw();
+    acpi_hibernate();
+}
+
 static void leave(void) {
     phase = LEAVING;
     page_show(LOOK_LEAVING, current[PRESS] == REBOOT ? "Restarting" : "Shutting down", "");
@@ -129,11 +141,15 @@ static void update_on(void) {
     page_show_progress(LOOK_BUSY, headline, percent);
 }
 
+static void ask(void) {
+    phase = ASKING;
+    report("asking");
+    page_show(LOOK_ASKING, "Asking what to do", "Waiting for an answer on COM2");
+}
+
 static void decide(void) {
     if (current[PRESS] == ASK) {
-        phase = ASKING;
-        report("asking");
-        page_show(LOOK_ASKING, "Asking what this press means", "Waiting for an answer on COM2");
+        ask();
         return;
     }
     if (current[PRESS] == IGNORE) {
@@ -152,6 +168,9 @@ static void decide(void) {
         break;
     case PRESS_SLEEP:
         fall_asleep();
+        break;
+    case PRESS_HIBERNATE:
+        hibernate();
         break;
     default:
         leave();
@@ -185,6 +204,15 @@ void behave_on_press(void) {
     }
 }
 
+static void ask_now(void) {
+    if (phase == RUNNING) {
+        memcpy(current, settings, sizeof(current));
+        ask();
+    } else {
+        report("ignored");
+    }
+}
+
 void behave_on_words(char *words) {
     uint32_t named = settings_read(words, phase == ASKING ? current : NULL);
     report("told");
@@ -201,6 +229,10 @@ void behave_on_words(char *words) {
         run();
     } else if (phase == ASKING && named & 1 << PRESS) {
         decide();
+    }
+    if (settings[ASK_NOW]) {
+        settings[ASK_NOW] = 0;
+        ask_now();
     }
 }
 

@@ -9,12 +9,13 @@
 static const char *const names[SETTINGS] = {
     [PRESS] = "press",     [DELAY] = "delay", [WRITE] = "write", [RATE] = "rate",
     [PRESSES] = "presses", [BOOT] = "boot",   [NOISE] = "noise", [SLEEP] = "sleep",
+    [ASK_NOW] = "ask",
 };
 
 static const char *const presses[] = {
     [OBEY] = "obey",     [IGNORE] = "ignore",           [HANG] = "hang",
     [UPDATE] = "update", [UPDATE_HANG] = "update-hang", [PRESS_SLEEP] = "sleep",
-    [REBOOT] = "reboot", [ASK] = "ask",
+    [REBOOT] = "reboot", [ASK] = "ask",                 [PRESS_HIBERNATE] = "hibernate",
 };
 
 uint32_t settings[SETTINGS] = {[PRESS] = OBEY, [WRITE] = 5000, [RATE] = 400, [PRESSES] = 1};

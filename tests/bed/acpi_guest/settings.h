@@ -9,11 +9,11 @@
 #include "support.h"
 
 /* The first ones are about one press, so they can also be an answer to one. */
-enum setting { PRESS, DELAY, WRITE, RATE, PRESSES, BOOT, NOISE, SLEEP, SETTINGS };
+enum setting { PRESS, DELAY, WRITE, RATE, PRESSES, BOOT, NOISE, SLEEP, ASK_NOW, SETTINGS };
 
 enum { ABOUT_ONE_PRESS = PRESSES };
 
-enum press { OBEY, IGNORE, HANG, UPDATE, UPDATE_HANG, PRESS_SLEEP, REBOOT, ASK };
+enum press { OBEY, IGNORE, HANG, UPDATE, UPDATE_HANG, PRESS_SLEEP, PRESS_HIBERNATE, REBOOT, ASK };
 
 extern uint32_t settings[SETTINGS];
 
