@@ -74,6 +74,7 @@ class WinrmEndpoint:
         allow_negotiate: bool = True,
         allow_unencrypted: bool = False,
         port: int = 0,
+        directory: Path | None = None,
         limits: Limits | None = None,
         start_in: StartIn | None = None,
         gather: float = 0.05,
@@ -83,6 +84,8 @@ class WinrmEndpoint:
         `start` starts a command line. `start_in` is taken in its place where it is given: it is also told what the
         shell was opened with. Without it, a shell with an environment or a working directory is refused.
         `allow_unencrypted`: over plain HTTP, also messages that are not encrypted, and Basic.
+        `directory`: where the certificate is kept, so that the next endpoint there has the same; a temporary folder
+        otherwise, which goes away with the endpoint.
         `gather`: how long a Receive that has output waits for the end of the command, in seconds. It is not Windows',
         but keeps the number of requests for a quick command from depending on the scheduler; 0 turns it off.
         """
@@ -96,8 +99,9 @@ class WinrmEndpoint:
         with ExitStack() as resources:
             account = Account(user, password)
             resources.callback(account.close)
-            directory = Path(resources.enter_context(tempfile.TemporaryDirectory(prefix="endpoint-")))
-            context = certificate.server_context(directory) if tls else None
+            if tls and directory is None:
+                directory = Path(resources.enter_context(tempfile.TemporaryDirectory(prefix="endpoint-")))
+            context = certificate.server_context(directory) if tls and directory else None
             self._service = Service(start, start_in, limits, gather)
             resources.callback(self._service.close)
             server = Server(
@@ -118,7 +122,7 @@ class WinrmEndpoint:
         self.user = user
         self.port: int = server.server_address[1]
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}{PATH}"
-        self.certificate = directory / "certificate.pem" if tls else None
+        self.certificate = directory / "certificate.pem" if tls and directory else None
 
     def __enter__(self) -> WinrmEndpoint:
         return self

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The winguest.shutdown contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A self-signed certificate for 127.0.0.1, made anew for each endpoint."""
+"""A self-signed certificate for 127.0.0.1."""
 
 from __future__ import annotations
 
@@ -17,7 +17,16 @@ from cryptography.x509.oid import NameOID
 
 
 def server_context(directory: Path) -> ssl.SSLContext:
-    """What the server needs for TLS; the certificate alone is left in `directory` as certificate.pem, for clients."""
+    """What the server needs for TLS, from key.pem and certificate.pem in `directory`, which are made where missing."""
+    certificate, key = directory / "certificate.pem", directory / "key.pem"
+    if not key.exists():
+        _make(certificate, key)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    return context
+
+
+def _make(certificate_file: Path, key_file: Path) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "simulated Windows guest")])
     now = datetime.datetime.now(datetime.timezone.utc)
@@ -36,13 +45,8 @@ def server_context(directory: Path) -> ssl.SSLContext:
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(key, hashes.SHA256())
     )
-    pem = directory / "certificate.pem"
-    pem.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    private = directory / "key.pem"
-    private.write_bytes(
+    certificate_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    key_file.touch(0o600)
+    key_file.write_bytes(
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pem, private)
-    private.unlink()
-    return context
