@@ -171,7 +171,7 @@ def refusal(answer: requests.Response) -> tuple[int, str, int]:
 
 @WAYS
 def test_pywinrm_runs_a_command(endpoint: Open, starter: Starter, tls: bool, transport: str) -> None:
-    opened = endpoint(tls=tls)
+    opened = endpoint(tls=tls, gather=10)
     began = time.monotonic()
     result = run(pywinrm(opened, transport), "printf 'a\\nü'; printf b >&2;", "exit", "7")
     assert result == (b"a\n\xc3\xbc", b"b", 7)
@@ -189,7 +189,7 @@ def test_pywinrm_runs_a_command(endpoint: Open, starter: Starter, tls: bool, tra
 
 @pytest.mark.parametrize(("tls", "auth"), [(True, "basic"), (True, "ntlm"), (False, "ntlm"), (False, "negotiate")])
 def test_pypsrp_runs_a_command(endpoint: Open, tls: bool, auth: str) -> None:
-    opened = endpoint(tls=tls)
+    opened = endpoint(tls=tls, gather=10)
     with pypsrp(opened, auth) as client:
         client.update_max_payload_size()
         assert client.max_envelope_size == 512_000
@@ -243,7 +243,7 @@ def powershell(starter: Starter) -> Callable[[str], subprocess.Popen[bytes]]:
 
 @pytest.mark.parametrize("tls", [True, False])
 def test_ansibles_connection_runs_a_command(endpoint: Open, starter: Starter, tls: bool) -> None:
-    opened = endpoint(powershell(starter), tls=tls)
+    opened = endpoint(powershell(starter), tls=tls, gather=10)
     connection = ansible_connection(opened)
     connection._connect()
     # As the collection does it, without PowerShell ...
@@ -258,7 +258,7 @@ def test_ansibles_connection_runs_a_command(endpoint: Open, starter: Starter, tl
 
 
 def test_ansibles_connection_makes_a_new_shell_at_the_quota(endpoint: Open, starter: Starter) -> None:
-    opened = endpoint(powershell(starter), tls=True)
+    opened = endpoint(powershell(starter), tls=True, gather=10)
     connection = ansible_connection(opened)
     connection._connect()
     opened.on_request = faults.nth("Command", 1, faults.quota())
@@ -271,7 +271,7 @@ def test_ansibles_connection_makes_a_new_shell_at_the_quota(endpoint: Open, star
 
 @pytest.mark.parametrize(("limit", "receives"), [(153_600, 4), (512_000, 1)])
 def test_output_is_split_into_envelopes(endpoint: Open, limit: int, receives: int) -> None:
-    opened = endpoint(tls=True, gather=5)
+    opened = endpoint(tls=True, gather=10)
     client = pypsrp(opened, max_envelope_size=limit)
     with WinRS(client) as shell:
         process = Process(shell, "head -c 300000 /dev/zero | tr '\\0' x; head -c 60000 /dev/zero >&2")
@@ -331,17 +331,23 @@ def test_exit_statuses_are_those_of_windows(endpoint: Open, starter: Starter, st
     assert run(pywinrm(opened, "ntlm"), "true")[2] == seen
 
 
-def test_output_is_given_at_once_and_the_rest_is_waited_for(endpoint: Open) -> None:
+def test_output_is_given_at_once_and_the_rest_is_waited_for(endpoint: Open, tmp_path: Path) -> None:
     """A Receive without output times out, upon which pywinrm asks again."""
+    go = tmp_path / "go"
+
+    def on_request(action: str, number: int) -> None:
+        if (action, number) == ("Receive", 3):
+            go.touch()
+
     opened = endpoint(tls=True)
+    opened.on_request = on_request
     protocol = pywinrm(opened, operation_timeout_sec=1)
     shell = protocol.open_shell()
-    command = protocol.run_command(shell, "echo first; read go; sleep 1.2; echo second")
+    command = protocol.run_command(shell, f"echo first; while [ ! -e {go} ]; do sleep 0.02; done; echo second")
     assert protocol.get_command_output_raw(shell, command) == (b"first\n", b"", -1, False)
-    protocol.send_command_input(shell, command, b"go\n")
     assert protocol.get_command_output(shell, command) == (b"second\n", b"", 0)
     statuses = [request.status for request in opened.requests if request.action == "Receive"]
-    assert statuses == [200, 500, 200]
+    assert statuses[:3] == [200, 500, 200]
 
 
 def test_shells_work_side_by_side(endpoint: Open, tmp_path: Path) -> None:
@@ -425,8 +431,11 @@ def test_whoever_waits_for_output_is_told_of_the_end(endpoint: Open, action: str
     shell = protocol.open_shell()
     command = protocol.run_command(shell, "echo up; exec sleep 60")
     protocol.get_command_output_raw(shell, command)
+    arrived = threading.Event()
+    opened.on_request = lambda action, dummy: arrived.set() if action == "Receive" else None
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(protocol.get_command_output, shell, command)
+        assert arrived.wait(20)
         with pytest.raises(TimeoutError):
             waiting.result(0.2)
         if action == "Delete":
@@ -448,25 +457,32 @@ def test_a_child_that_keeps_the_pipes_is_not_waited_for(endpoint: Open) -> None:
 
 
 def test_a_command_that_closes_its_output_is_waited_for(endpoint: Open) -> None:
-    opened = endpoint(gather=0)
-    result = run(pywinrm(opened, "ntlm"), "echo up; exec >&- 2>&-; sleep 0.3; exit 9")
-    assert result == (b"up\n", b"", 9)
-    assert actions(opened.requests).count("Receive") == 2
+    protocol = pywinrm(endpoint(), "ntlm")
+    shell = protocol.open_shell()
+    command = protocol.run_command(shell, "echo up; exec >&- 2>&-; read go; exit 9")
+    assert protocol.get_command_output_raw(shell, command) == (b"up\n", b"", -1, False)
+    protocol.send_command_input(shell, command, b"go\n")
+    assert protocol.get_command_output(shell, command) == (b"", b"", 9)
 
 
-def test_idle_shells_are_deleted(endpoint: Open, starter: Starter) -> None:
-    """A request that is being answered is no idleness, and a running command is none of the client's doing."""
-    opened = endpoint(tls=True, limits=Limits(idle_timeout=60))
+def test_idle_shells_are_deleted(endpoint: Open) -> None:
+    opened = endpoint(tls=True)
     protocol = pywinrm(opened)
-    kept, shell = protocol.open_shell(), protocol.open_shell(idle_timeout="PT0.3S")
-    command = protocol.run_command(shell, "read x; sleep 0.5; echo out; exec sleep 60")
-    protocol.send_command_input(shell, command, b"\n")
-    assert protocol.get_command_output_raw(shell, command)[0] == b"out\n"
-    eventually(lambda: opened.open_shells == 1 and starter.processes[0].returncode is not None)
+    kept, shell = protocol.open_shell(), protocol.open_shell(idle_timeout="PT0.1S")
+    eventually(lambda: opened.open_shells == 1)
     with pytest.raises(PywinrmFault) as gone:
         protocol.run_command(shell, "echo")
     assert gone.value.wsman_fault_code == 2150858843
     protocol.run_command(kept, "true")
+
+
+def test_a_running_request_is_no_idleness_and_a_running_command_is(endpoint: Open, starter: Starter) -> None:
+    opened = endpoint(tls=True, limits=Limits(idle_timeout=2))
+    protocol = pywinrm(opened)
+    shell = protocol.open_shell()
+    command = protocol.run_command(shell, "sleep 2.2; echo out; exec sleep 60")
+    assert protocol.get_command_output_raw(shell, command)[0] == b"out\n"
+    eventually(lambda: opened.open_shells == 0 and starter.processes[0].returncode is not None)
 
 
 def test_a_shell_outlives_its_connection(endpoint: Open) -> None:
@@ -496,7 +512,7 @@ def test_closing_breaks_everything_at_once(endpoint: Open, starter: Starter, tmp
             eventually(lambda: actions(opened.requests).count("Create") == 3)
             began = time.monotonic()
             opened.close()
-            assert time.monotonic() - began < 2
+            assert time.monotonic() - began < 20
             for outcome in outcomes:
                 with pytest.raises((requests.ConnectionError, PywinrmFault)):
                     outcome.result(10)
@@ -608,67 +624,75 @@ def test_what_is_not_a_request(endpoint: Open) -> None:
 
 
 BOMB = b'<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;"><!ENTITY f SYSTEM "file:///etc/passwd">]>'
+INVALID = {
+    "no XML": b"no XML",
+    "not well-formed": b"<a><b></a>",
+    "no SOAP": b"<a/>",
+    "cut": message(f"{TRANSFER}/Create")[:-10],
+    "entities": BOMB + b"<x>&b;&f;</x>",
+    "entities and SOAP": BOMB + message(f"{TRANSFER}/Create").partition(b"?>")[2],
+    "document type": b"<!DOCTYPE x><x/>",
+    "other body": message(f"{TRANSFER}/Create", {"rsp:Other": None}),
+    "no body": message(f"{TRANSFER}/Create"),
+    "no duration": message(f"{TRANSFER}/Create", {"rsp:Shell": {"rsp:IdleTimeOut": "soon"}}),
+    "empty duration": message(f"{TRANSFER}/Create", {"rsp:Shell": None}, w_OperationTimeout="P"),
+    "no size": message(f"{TRANSFER}/Create", {"rsp:Shell": None}, w_MaxEnvelopeSize="much"),
+    "code page": message(
+        f"{TRANSFER}/Create",
+        {"rsp:Shell": None},
+        w_OptionSet={"w:Option": [{"@Name": "WINRS_CODEPAGE", "#text": "850"}]},
+    ),
+    "no command": message(f"{SHELL}/Command", {"rsp:CommandLine": {"rsp:Command": " "}}, "SHELL"),
+    "no stream": message(f"{SHELL}/Receive", {"rsp:Receive": None}, "SHELL"),
+    "unknown output": message(f"{SHELL}/Receive", {"rsp:Receive": {"rsp:DesiredStream": "stdout pr"}}, "SHELL"),
+    "unknown input": message(f"{SHELL}/Send", {"rsp:Send": {"rsp:Stream": {"@Name": "stdout"}}}, "SHELL"),
+    "no base64": message(f"{SHELL}/Send", {"rsp:Send": {"rsp:Stream": {"@Name": "stdin", "#text": "*"}}}, "SHELL"),
+    "unknown signal": message(f"{SHELL}/Signal", {"rsp:Signal": {"rsp:Code": "hup"}}, "SHELL"),
+}
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"no XML",
-        b"<a><b></a>",
-        b"<a/>",
-        message(f"{TRANSFER}/Create")[:-10],
-        BOMB + b"<x>&b;&f;</x>",
-        BOMB + message(f"{TRANSFER}/Create").partition(b"?>")[2],
-        b"<!DOCTYPE x><x/>",
-        message(f"{TRANSFER}/Create", {"rsp:Other": None}),
-        message(f"{TRANSFER}/Create"),
-        message(f"{TRANSFER}/Create", {"rsp:Shell": {"rsp:IdleTimeOut": "soon"}}),
-        message(f"{TRANSFER}/Create", {"rsp:Shell": None}, w_OperationTimeout="P"),
-        message(f"{TRANSFER}/Create", {"rsp:Shell": None}, w_MaxEnvelopeSize="much"),
-        message(
-            f"{TRANSFER}/Create",
-            {"rsp:Shell": None},
-            w_OptionSet={"w:Option": [{"@Name": "WINRS_CODEPAGE", "#text": "850"}]},
-        ),
-        message(f"{SHELL}/Command", {"rsp:CommandLine": {"rsp:Command": " "}}, "SHELL"),
-        message(f"{SHELL}/Receive", {"rsp:Receive": None}, "SHELL"),
-        message(f"{SHELL}/Receive", {"rsp:Receive": {"rsp:DesiredStream": "stdout pr"}}, "SHELL"),
-        message(f"{SHELL}/Send", {"rsp:Send": {"rsp:Stream": {"@Name": "stdout"}}}, "SHELL"),
-        message(f"{SHELL}/Send", {"rsp:Send": {"rsp:Stream": {"@Name": "stdin", "#text": "*"}}}, "SHELL"),
-        message(f"{SHELL}/Signal", {"rsp:Signal": {"rsp:Code": "hup"}}, "SHELL"),
-    ],
-)
-def test_invalid_messages_are_refused(endpoint: Open, body: bytes) -> None:
+@pytest.mark.parametrize("what", INVALID)
+def test_invalid_messages_are_refused(endpoint: Open, what: str) -> None:
     opened = endpoint(allow_unencrypted=True)
     shell = pywinrm(opened, "basic", message_encryption="never").open_shell()
-    answer = post(opened, body.replace(b">SHELL<", f">{shell}<".encode()))
+    answer = post(opened, INVALID[what].replace(b">SHELL<", f">{shell}<".encode()))
     assert refusal(answer) == (500, "w:SchemaValidationError", errors.SCHEMA_VALIDATION)
     assert b"root:" not in answer.content
 
 
-@pytest.mark.parametrize(
-    ("body", "subcode", "code"),
-    [
-        (message(f"{SHELL}/Disconnect"), "a:ActionNotSupported", errors.INVALID_ACTION),
-        (message(""), "a:MessageInformationHeaderRequired", errors.HEADER_REQUIRED),
-        (
-            message(f"{TRANSFER}/Create", w_ResourceURI="http://schemas.microsoft.com/powershell/Microsoft.PowerShell"),
-            "a:DestinationUnreachable",
-            errors.INVALID_RESOURCE,
-        ),
-        (message(f"{TRANSFER}/Get", w_ResourceURI="x"), "a:DestinationUnreachable", errors.INVALID_RESOURCE),
-        (message(f"{TRANSFER}/Get", w_MaxEnvelopeSize="8191"), "w:EncodingLimit", errors.ENVELOPE_TOO_SMALL),
-        (message(f"{TRANSFER}/Delete"), "w:InvalidSelectors", errors.INSUFFICIENT_SELECTORS),
-        (message(f"{TRANSFER}/Delete", shell="x"), "w:InvalidSelectors", 2150858843),
-        (message(f"{TRANSFER}/Get", shell="x"), "w:InvalidSelectors", 2150858843),
-        (
-            message(f"{SHELL}/Command", {"rsp:CommandLine": {"rsp:Command": "x"}}, "x"),
-            "w:InvalidSelectors",
-            2150858843,
-        ),
-    ],
-)
-def test_refused_messages(endpoint: Open, body: bytes, subcode: str, code: int) -> None:
+POWERSHELL = "http://schemas.microsoft.com/powershell/Microsoft.PowerShell"
+REFUSED = {
+    "unknown action": (message(f"{SHELL}/Disconnect"), "a:ActionNotSupported", errors.INVALID_ACTION),
+    "no action": (message(""), "a:MessageInformationHeaderRequired", errors.HEADER_REQUIRED),
+    "PowerShell": (
+        message(f"{TRANSFER}/Create", w_ResourceURI=POWERSHELL),
+        "a:DestinationUnreachable",
+        errors.INVALID_RESOURCE,
+    ),
+    "unknown resource": (
+        message(f"{TRANSFER}/Get", w_ResourceURI="x"),
+        "a:DestinationUnreachable",
+        errors.INVALID_RESOURCE,
+    ),
+    "small envelope": (
+        message(f"{TRANSFER}/Get", w_MaxEnvelopeSize="8191"),
+        "w:EncodingLimit",
+        errors.ENVELOPE_TOO_SMALL,
+    ),
+    "no shell": (message(f"{TRANSFER}/Delete"), "w:InvalidSelectors", errors.INSUFFICIENT_SELECTORS),
+    "delete": (message(f"{TRANSFER}/Delete", shell="x"), "w:InvalidSelectors", 2150858843),
+    "get": (message(f"{TRANSFER}/Get", shell="x"), "w:InvalidSelectors", 2150858843),
+    "command": (
+        message(f"{SHELL}/Command", {"rsp:CommandLine": {"rsp:Command": "x"}}, "x"),
+        "w:InvalidSelectors",
+        2150858843,
+    ),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_refused_messages(endpoint: Open, what: str) -> None:
+    body, subcode, code = REFUSED[what]
     opened = endpoint(allow_unencrypted=True)
     assert refusal(post(opened, body)) == (500, subcode, code)
     assert [(request.status, request.received) for request in opened.requests] == [(500, len(body))]
@@ -744,7 +768,6 @@ def fails(kind: type[Exception], **attributes: Any) -> Callable[[Callable[[], An
     return check
 
 
-BROKEN = (requests.ConnectionError, requests.exceptions.ChunkedEncodingError)
 FAULTS = [
     ("cut before", faults.cut_before(), False, fails(requests.ConnectionError)),
     ("cut after", faults.cut_after(), True, fails(requests.ConnectionError)),
