@@ -22,7 +22,7 @@ decompilations of its programs, and field reports say; rules.py has each rule wi
 says. None of it was compared with a running Windows. Values of another type than the sources name count as absent.
 
 What it does not simulate: the agent, fast startup and hybrid shutdowns, modern standby, hard-error boxes, user rights,
-how long a healthy system takes, and what a hibernated system resumes to. A shutdown that both waits and writes to the
+and what a hibernated system resumes to. A shutdown that both waits and writes to the
 disk writes first; one that restarts only waits. Whatever would be on the screen is not there. The idle time runs only
 when a test says so (`left_alone`). All other times are Windows' seconds divided by `time_scale`, so that with 60 a
 minute takes a second.
@@ -43,5 +43,6 @@ minute takes a second.
     course.py      what a shutdown that has begun waits for
     events.py      what Windows logs
     blockers.py    the seven scenarios in which a guest does not obey, and a guest that does
+    control.py     the thread that tells the ACPI guest what the model decides
     guest.py       the guest: a libvirt domain with all of the above
 """

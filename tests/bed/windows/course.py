@@ -168,7 +168,7 @@ def _end(now: Snapshot, state: State, manner: Manner) -> Iterator[Step]:
     restarts = state.request is not None and state.request.restart
     if manner.by_program and not restarts and read_dword(now, keys.SHUTDOWN_POLICY, "DontPowerOffAfterShutdown") == 1:
         yield Step("no_power_off", "it is safe to turn the computer off, which nobody does", FOR_EVER)
-    yield Step("off", "off")
+    yield Step("off", "off", state.situation.takes)
 
 
 def _milliseconds(value: int | None, default: float) -> float:

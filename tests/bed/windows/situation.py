@@ -61,6 +61,8 @@ class Situation:
 
     sessions: tuple[Session, ...] = ()
     services: tuple[Service, ...] = ()
+    takes: float = 20.0
+    """How long a shutdown takes that nothing prolongs; no source says."""
     idle: float = 0.0
     """Nobody has touched it for so long."""
     servicing: float = 600.0

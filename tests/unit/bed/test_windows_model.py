@@ -59,7 +59,7 @@ def stock(system: System) -> Snapshot:
 def pressed(changes: Changes, situation: Situation = NOBODY, system: System = SERVER_2022) -> Decision:
     """The first press of a guest that has booted like this."""
     now = snapshot(system, changes)
-    return model.press(now, model.boot(system, now, situation))
+    return model.press(now, model.boot(system, now, replace(situation, takes=0.0)))
 
 
 def asked(
@@ -67,7 +67,7 @@ def asked(
 ) -> Decision:
     """A program's request in a guest that has booted like this."""
     now = snapshot(system, changes)
-    return model.request(now, model.boot(system, now, situation), request)
+    return model.request(now, model.boot(system, now, replace(situation, takes=0.0)), request)
 
 
 def policy(setting: power.Setting, index: int) -> Changes:
@@ -517,7 +517,7 @@ def test_another_scheme_counts_once_it_is_the_active_one() -> None:
 
 
 def test_what_is_read_at_boot_counts_from_the_next_one() -> None:
-    situation = Situation(services=(Service("a"), Service("b", preshutdown=False)))
+    situation = Situation(services=(Service("a"), Service("b", preshutdown=False)), takes=0.0)
     before, after = (
         snapshot(),
         snapshot(
@@ -777,6 +777,12 @@ def test_each_scenario_blocks_until_it_is_mended(name: str, system: System) -> N
     right = Snapshot(with_changes(registry(system), merged(OBEDIENT, markers)))
     state = model.boot(system, right, replace(blocker.situation, idle=1e6))
     assert model.press(right, state).word == AFTER.get(name, "obey")
+
+
+def test_a_shutdown_takes_its_time() -> None:
+    now = snapshot()
+    decision = model.press(now, model.boot(SERVER_2022, now, Situation(takes=30)))
+    assert decision.words(time_scale=60) == "press=obey delay=500"
 
 
 def test_updates_are_written_and_not_torn() -> None:
