@@ -48,3 +48,17 @@ attributes:
     membership:
       - winguest.shutdown.domain
 """
+
+    # For what runs on the controller, over the connection of a Windows host.
+    GUEST = r"""
+options: {}
+attributes:
+  platform:
+    description: The operating systems of the hosts it is for.
+    platforms: windows
+notes:
+  - The connection, its credentials and its transport are those of the inventory. Over C(winrm) the programs run in the
+    connection's own shell; over others, such as C(psrp) and C(ssh) (with C(ansible_shell_type) set to C(cmd) or
+    C(powershell)), they are run by the connection.
+  - The user must be an administrator of the guest. Become is not supported.
+"""

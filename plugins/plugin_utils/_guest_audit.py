@@ -1,0 +1,102 @@
+# SPDX-FileCopyrightText: 2026 The winguest.shutdown contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection winguest.shutdown: it may change at any time.
+
+"""Puts statements to a guest until each has its answer, whatever becomes of the connection."""
+
+from __future__ import annotations
+
+import secrets
+import time
+import typing as t
+
+from ansible.errors import AnsibleConnectionFailure
+from ansible_collections.winguest.shutdown.plugins.plugin_utils._guest_script import Line, lines
+from ansible_collections.winguest.shutdown.plugins.plugin_utils._guest_statements import (
+    MOUNT,
+    Answers,
+    Statement,
+    Unload,
+)
+from ansible_collections.winguest.shutdown.plugins.plugin_utils._windows_shell import (
+    BrokenConnection,
+    Output,
+    ShellError,
+    WindowsShell,
+)
+
+RECONNECT_TIMEOUT = 30
+"""Seconds for which a connection that broke is opened anew."""
+
+LEFT_LOADED = f"a profile that was being read may still be loaded as HKU\\{MOUNT}SID; the next run unloads it"
+
+
+class Questioner:
+    """Asks one guest, and keeps what it has answered."""
+
+    def __init__(self, shell: WindowsShell) -> None:
+        self.shell = shell
+        # Chosen now, so that nothing that is written in the guest already can look like a mark.
+        self.nonce = secrets.token_hex(4)
+        self.answers = Answers()
+
+    def ask(self, statements: t.Sequence[Statement], needed: t.Sequence[Statement] | None = None) -> list[Statement]:
+        """Have all statements answered or, if only some are needed now, those; returns what has not been asked yet.
+
+        A statement that prints too much is taken apart and, where it cannot be, left unread; the others are asked on.
+        """
+        pending = list(statements)
+        waiting = set(statements if needed is None else needed)
+        while waiting:
+            line = lines(pending, self.nonce)[0]
+            output = self._run(line)
+            left = line.take(output.text, self.answers)
+            if len(left) == len(line.statements):
+                if output.status is not None:
+                    raise ShellError(_nothing(output))
+                pieces = left[0].pieces()
+                waiting.discard(left[0])
+                waiting.update(pieces)
+                left = [*pieces, *left[1:]]
+            if output.status is None:
+                self.shell.run(f"del {line.file}")
+            pending = [*left, *pending[len(line.statements) :]]
+            waiting.intersection_update(pending)
+        return pending
+
+    def _run(self, line: Line) -> Output:
+        try:
+            return self.shell.run(line.text)
+        except BrokenConnection as broken:
+            self._reconnect(broken)
+            self._unload()
+            return self.shell.run(line.text)
+        except ShellError:
+            self._unload()
+            raise
+
+    def _reconnect(self, broken: BrokenConnection) -> None:
+        deadline = time.monotonic() + RECONNECT_TIMEOUT
+        while True:
+            try:
+                self.shell.reconnect()
+                return
+            except Exception as error:
+                if time.monotonic() > deadline:
+                    raise AnsibleConnectionFailure(
+                        f"{broken} It could not be opened again within {RECONNECT_TIMEOUT} s: {error}; {LEFT_LOADED}"
+                    ) from error
+            time.sleep(2)
+
+    def _unload(self) -> None:
+        """Have nothing left loaded, after a command that did not come to its end."""
+        try:
+            self.shell.run(lines([Unload()], self.nonce)[0].text)
+        except (ShellError, AnsibleConnectionFailure):
+            pass
+
+
+def _nothing(output: Output) -> str:
+    said = (output.errors or output.text).strip()[:300]
+    return f"the guest's cmd.exe did not answer as expected; it ended with status {output.status} and said: {said!r}"

@@ -1,0 +1,103 @@
+# SPDX-FileCopyrightText: 2026 The winguest.shutdown contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection winguest.shutdown: it may change at any time.
+
+"""Statements put together into as few command lines as will hold them, and their answers taken apart again. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.winguest.shutdown.plugins.plugin_utils._guest_statements import Answers, Part, Statement
+
+LONGEST_LINE = 8191
+"""cmd.exe's limit (learn.microsoft.com, "Command prompt line string limitation")."""
+
+ROOTS = {
+    "b": r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion",
+    "c": r"HKLM\SYSTEM\CurrentControlSet",
+    "q": r"HKLM\SOFTWARE\Policies\Microsoft",
+    "r": r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion",
+    "u": r"HKLM\SOFTWARE\Microsoft",
+}
+"""For variables that stand for the beginnings of keys, so that a line holds more of them."""
+
+
+class ScriptError(ValueError):
+    """A statement that no command line can hold."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Line:
+    """A command line, with the statements in it."""
+
+    text: str
+    mark: str
+    file: str
+    """Where the output is until it is whole; in quotes."""
+    statements: tuple[Statement, ...]
+
+    def take(self, output: str, answers: Answers) -> list[Statement]:
+        """Read the output into the answers; returns the statements whose answer is missing or was cut off."""
+        parts = _parts(output, self.mark)
+        bounds = [index for index, part in enumerate(parts) if part.letter == "="]
+        answered: set[int] = set()
+        for begin, end in zip(bounds, [*bounds[1:], len(parts)]):
+            number = parts[begin].word
+            if number.isdigit() and int(number) < len(self.statements) and int(number) not in answered:
+                if end < len(parts):  # the mark of the next statement shows that this one's answer is whole
+                    answered.add(int(number))
+                    self.statements[int(number)].take(parts[begin + 1 : end], answers)
+        return [statement for index, statement in enumerate(self.statements) if index not in answered]
+
+
+def lines(statements: t.Iterable[Statement], nonce: str, longest: int = LONGEST_LINE) -> list[Line]:
+    """Put the statements into command lines, in their order. nonce: a few random hexadecimal digits.
+
+    The output goes to a file first, so that it arrives at once and not program by program.
+    """
+    made: list[Line] = []
+    waiting: list[Statement] = []
+    for statement in statements:
+        if waiting and len(_line([*waiting, statement], nonce).text) > longest:
+            made.append(_line(waiting, nonce))
+            waiting = []
+        waiting.append(statement)
+        if len(waiting) == 1 and len(_line(waiting, nonce).text) > longest:
+            raise ScriptError(
+                f"{type(statement).__name__} needs more than the {longest} characters of a command line: {statement}"
+            )
+    return [*made, _line(waiting, nonce)] if waiting else made
+
+
+def _line(statements: t.Sequence[Statement], nonce: str) -> Line:
+    mark = f"#{nonce}#"
+    pieces = [f"echo %m={index}&{_shortened(statement.text())}" for index, statement in enumerate(statements)]
+    inner = "&".join([*pieces, f"echo %m={len(pieces)}"])
+    for letter, root in ROOTS.items():
+        if f'"%~{letter}' in inner:
+            inner = f'for %{letter} in ("{root}") do ({inner})'
+    file = f'"%TEMP%\\winguest-{nonce}.txt"'
+    # The blanks are for Wine, which takes what follows the quotes for a part of the name.
+    text = f"echo off&(for %m in ({mark}) do ({inner}))>{file} &type {file} &del {file}"
+    return Line(text, mark, file, tuple(statements))
+
+
+def _shortened(text: str) -> str:
+    for letter, root in ROOTS.items():
+        text = text.replace(f'"{root}\\', f'"%~{letter}\\').replace(f'"{root}"', f'"%~{letter}"')
+    return text
+
+
+def _parts(output: str, mark: str) -> list[Part]:
+    """Cut the output at its marks. A mark is followed by a letter or nothing, a word or nothing, and the line's end."""
+    parts = []
+    before, *pieces = output.split(mark)
+    for piece in pieces:
+        line, dummy, after = piece.partition("\n")
+        tag = line.strip()
+        parts.append(Part(tag[:1], tag[1:], before))
+        before = after
+    return parts

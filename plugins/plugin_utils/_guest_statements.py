@@ -1,0 +1,537 @@
+# SPDX-FileCopyrightText: 2026 The winguest.shutdown contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection winguest.shutdown: it may change at any time.
+
+r"""The questions that are put to a guest: pieces of a cmd.exe command line that know how to read their answers.
+
+A statement's text is ours, but for names and data of the catalogue (checked when the catalogue is built) and for
+security identifiers and GUIDs of the guest's that are nothing else (checked here). Where a path or a key that only the
+guest knows is needed, cmd.exe takes it from the registry itself, into a for variable, which it does not parse again.
+
+Answers are told apart by marks with a random number in them (%m in the text): what is written in the guest beforehand
+cannot contain them. A mark's line is the mark, a letter and a word; what stands before it belongs to it.
+
+The statements keep to what both Windows' cmd.exe and Wine's understand: no @ before a group, an `if` in a group of its
+own. For variables are letters that no modifier uses: %~s would be a short name, %~k is not.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import typing as t
+import xml.etree.ElementTree as ET
+
+from ansible_collections.winguest.shutdown.plugins.module_utils import _registry_text as registry_text
+from ansible_collections.winguest.shutdown.plugins.module_utils._catalogue import (
+    POWER_SCHEMES,
+    Data,
+    Events,
+    RegistryKey,
+    UserValue,
+)
+from ansible_collections.winguest.shutdown.plugins.module_utils._reading import Exists, Hive, Reading, Seen
+
+PROFILES = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\ProfileList"
+DEFAULT_PROFILE = r"%SystemDrive%\Users\Default"
+MOUNT = "winguest-"
+r"""Stored hives are loaded as HKU\winguest-SID, so that one that was left behind is known again."""
+
+KEYS_IN_A_SET = 5
+
+GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+USER_SID = re.compile(r"S-1-(?:5-21|12-1)(?:-[0-9]{1,10}){1,8}")
+"""Accounts of people and of services with a profile of their own; of this machine, of a domain, of Entra ID."""
+
+
+class Part(t.NamedTuple):
+    """A mark of an answer, with what stands before it."""
+
+    letter: str
+    word: str
+    text: str
+
+
+@dataclasses.dataclass
+class Answers:
+    """What is being put together from the answers to all statements."""
+
+    reading: Reading = dataclasses.field(default_factory=Reading)
+    not_found: set[str] = dataclasses.field(default_factory=set)
+    """What this guest's reg.exe says, in its language, about a key or a value that is not there."""
+    notes: list[str] = dataclasses.field(default_factory=list)
+    """What the programs that write have said; it is only shown where a value is not as it should be afterwards."""
+
+    def seen(self, text: str, name: str) -> Seen:
+        """What an answer of `reg query KEY /v NAME` says."""
+        if text.strip() in self.not_found:
+            return Seen()
+        try:
+            return Seen(registry_text.parse_value(text, name))
+        except registry_text.RegistryTextError as error:
+            said = text.strip()
+            return Seen(trouble=said[:300] if said and not said.startswith("HKEY_") else str(error))
+
+    def exists(self, text: str) -> Exists:
+        """What an answer of `reg query KEY` says of the key."""
+        said = text.strip()
+        if said in self.not_found:
+            return Exists()
+        # A key without values and keys of its own is answered with nothing at all.
+        return Exists(True) if not said or said.startswith("HKEY_") else Exists(trouble=said[:300])
+
+
+class Statement:
+    """One question."""
+
+    def text(self) -> str:
+        """The piece of command line; %m is the mark."""
+        raise NotImplementedError
+
+    def take(self, parts: list[Part], answers: Answers) -> None:
+        """Read the answer. A part that is missing leaves what it is about unread."""
+        raise NotImplementedError
+
+    def pieces(self) -> list[Statement]:
+        """The same question in smaller ones, so that an endless answer hides no other; none where it has no parts."""
+        return []
+
+
+def quoted(text: str) -> str:
+    """In double quotes, as the C run-time library of the programs takes arguments apart."""
+    backslashes = len(text) - len(text.rstrip("\\"))
+    return f'"{text}{chr(92) * backslashes}"'
+
+
+def items(names: t.Iterable[str]) -> str:
+    """A set for `for`."""
+    return " ".join(name if re.fullmatch(r"[A-Za-z0-9_.\-]+", name) else quoted(name) for name in names)
+
+
+@dataclasses.dataclass(frozen=True)
+class NotFound(Statement):
+    """How this guest says that a key, a value, or a name in a whole tree is not there."""
+
+    nonce: str
+
+    def text(self) -> str:
+        """Three queries for what cannot exist."""
+        key = r"HKLM\SYSTEM\CurrentControlSet\Control\ProductOptions"
+        queries = (
+            f'"HKLM\\SOFTWARE\\{self.nonce}" /v {self.nonce}',
+            f'"{key}" /v {self.nonce}',
+            f'"{key}" /s /v {self.nonce}',
+        )
+        return "&".join(f"reg query {query} 2>&1&echo %m" for query in queries)
+
+    def take(self, parts: list[Part], answers: Answers) -> None:
+        """Keep the words."""
+        answers.not_found.update(part.text.strip() for part in parts)
+
+
+@dataclasses.dataclass(frozen=True)
+class Values(Statement):
+    """Values of one key."""
+
+    key: str
+    names: tuple[str, ...]
+
+    def text(self) -> str:
+        """One query for each, so that no value can pass for another."""
+        return f"for %v in ({items(self.names)}) do (reg query {quoted(self.key)} /v %v 2>&1&echo %m)"
+
+    def take(self, parts: list[Part], answers: Answers) -> None:
+        """In the order of the names."""
+        for name, part in zip(self.names, parts):
+            answers.reading.put(self.key, name, answers.seen(part.text, name))
+
+    def pieces(self) -> list[Statement]:
+        """One for each value."""
+        return [Values(self.key, (name,)) for name in self.names] if len(self.names) > 1 else []
+
+
+@dataclasses.dataclass(frozen=True)
+class Keys(Statement):
+    """The existence of keys, or of keys in them."""
+
+    keys: tuple[RegistryKey, ...]
+
+    def text(self) -> str:
+        """One query for each. The sets are short because Wine's cmd.exe cuts long ones off."""
+        names = [quoted(key.key) for key in self.keys]
+        sets = (" ".join(names[start : start + KEYS_IN_A_SET]) for start in range(0, len(names), KEYS_IN_A_SET))
+        return "&".join(f"for %k in ({keys}) do (reg query %k 2>&1&echo %m)" for keys in sets)
+
+    def take(self, parts: list[Part], answers: Answers) -> None:
+        """In the order of the keys."""
+        for key, part in zip(self.keys, parts):
+            exists = answers.exists(part.text)
+            if exists.there and key.subkeys:
+                exists = Exists(bool(registry_text.parse_subkeys(part.text, key.key)))
+            answers.reading.keys[key.key] = exists
+
+    def pieces(self) -> list[Statement]:
+        """One for each key."""
+        return [Keys((key,)) for key in self.keys] if len(self.keys) > 1 else []
+
+
+@dataclasses.dataclass(frozen=True)
+class Scan(Statement):
+    """All values of a name in a tree, where they are numbers."""
+
+    root: str
+    name: str
+
+    def text(self) -> str:
+        """One query for the tree."""
+        return f"reg query {quoted(self.root)} /s /v {items([self.name])} 2>&1&echo %m"
+
+    def take(self, parts: list[Part], answers: Answers) -> None:
+        """Where anything but numbers was found, nothing is believed."""
+        for part in parts[:1]:
+            answers.reading.begin_scan(self.root, self.name)
+            if part.text.strip() in answers.not_found:
+                continue
+            try:
+                numbers = registry_text.parse_numbers(part.text, self.name)
+            except registry_text.RegistryTextError as error:
+                answers.reading.begin_scan(self.root, self.name, str(error))
+                continue
+            for key, number in numbers.items():
+                value = registry_text.Value("REG_DWORD", number)
+                answers.reading.put(key, self.name, Seen(value))
+
+
+@dataclasses.dataclass(frozen=True)
+class Schemes(Statement):
+    """Which power schemes there are, and which of them is active."""
+
+    def text(self) -> str:
+        """The keys, and the value that names the active one."""
+        key = quoted(POWER_SCHEMES)
+        return f"reg query {key} 2>&1&echo %m&reg query {key} /v ActivePowerScheme 2>&1&echo %m"
+
+    def take(self, parts: list[Part], answers: Answers) -> None:
+        """Only GUIDs are schemes."""
+        if len(parts) != 2:
+            return
+        names = registry_text.parse_subkeys(parts[0].text, POWER_SCHEMES)
+        schemes = tuple(dict.fromkeys(name.lower() for name in names if GUID.fullmatch(name)))
+        active = answers.seen(parts[1].text, "ActivePowerScheme").data
+        answers.reading.schemes = schemes
+        answers.reading.schemes_trouble = "" if schemes else f"no power scheme was found: {parts[0].text.strip()[:200]}"
+        if isinstance(active, str) and GUID.fullmatch(active):
+            answers.reading.active_scheme = active.lower()
+
+
+class Setting(t.NamedTuple):
+    """What is to be written into a key of a user's hive; data None deletes the value."""
+
+    value: UserValue
+    data: Data | None
+
+
+def write(key: str, name: str, value_type: str, data: Data | None) -> str:
+    """The command that sets a value, or deletes it. The key is quoted already, since it may be a for variable's."""
+    if data is None:
+        return f"reg delete {key} /v {quoted(name)} /f"
+    return (
+        f"reg add {key} /v {quoted(name)} /t {value_type} /d {quoted(registry_text.format_data(value_type, data))} /f"
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Hives(Statement):
+    """What the hives have in common: values to be written, and then values to be read, in each of them."""
+
+    values: tuple[UserValue, ...]
+    settings: tuple[Setting, ...] = ()
+
+    def body(self, hive: str) -> str:
+        """The commands for one hive; the answers to the writes end in w marks."""
+        commands = []
+        for value, data in self.settings:
+            key = f'"{hive}\\{value.key}"'
+            commands.append(f"{write(key, value.name, value.type, data)} 2>&1&echo %mw")
+        for user_key, names in self._by_key().items():
+            commands.append(f'for %v in ({items(names)}) do (reg query "{hive}\\{user_key}" /v %v 2>&1&echo %m)')
+        return "&".join(commands)
+
+    def read(self, hive: Hive, parts: list[Part], answers: Answers) -> None:
+        """Take the answers that body() asked for."""
+        wanted = [(key, name) for key, names in self._by_key().items() for name in names]
+        answers.notes += [part.text.strip() for part in parts if part.letter == "w"]
+        for (key, name), part in zip(wanted, (part for part in parts if not part.letter)):
+            answers.reading.put(hive.key(key), name, answers.seen(part.text, name))
+
+    def pieces(self) -> list[Statement]:
+        """One for each value; what was to be written has been."""
+        if len(self.values) < 2:
+            return []
+        return [dataclasses.replace(self, values=(value,), settings=()) for value in self.values]
+
+    def _by_key(self) -> dict[str, list[str]]:
+        by_key: dict[str, list[str]] = {}
+        for value in self.values:
+            by_key.setdefault(value.key, []).append(value.name)
+        return by_key
+
+
+def groups(parts: list[Part], letters: str) -> t.Iterator[tuple[Part, list[Part]]]:
+    """Cut the parts before each that has one of these letters."""
+    head: Part | None = None
+    rest: list[Part] = []
+    for part in parts:
+        if part.letter and part.letter in letters:
+            if head:
+                yield head, rest
+            head, rest = part, []
+        else:
+            rest.append(part)
+    if head:
+        yield head, rest
+
+
+@dataclasses.dataclass(frozen=True)
+class LoadedHives(Hives):
+    r"""The hives of users who are signed in, of service accounts, and HKU\.DEFAULT: all that HKU has, or these."""
+
+    only: tuple[str, ...] = ()
+
+    def text(self) -> str:
+        """All but the hives of classes, whose names end in _Classes: HKEY_USERS has an underscore of its own."""
+        if self.only:
+            body = self.body("HKU\\%k")
+            return f"for %k in ({items(self.only)}) do (echo %mhUSERS\\%k&{body})"
+        body = self.body("HKEY_%k")
+        return f'for /f "tokens=2,3 delims=_" %k in (\'reg query HKU\') do (if "%l"=="" (echo %mh%k&{body}))'
+
+    def take(self, parts: list[Part], answers: Answers) -> None:
+        """One hive after the other."""
+        hives = []
+        for head, rest in groups(parts, "h"):
+            name = head.word.partition("\\")[2]
+            if name.casefold() == ".default":
+                hives.append(Hive(".DEFAULT", "system"))
+            elif USER_SID.fullmatch(name):
+                hives.append(Hive(name, "loaded"))
+            else:
+                continue
+            self.read(hives[-1], rest, answers)
+        answers.reading.add_hives(hives)
+
+
+@dataclasses.dataclass(frozen=True)
+class StoredHives(Hives):
+    """The hives of profiles that are on the disk only; each is loaded, used, and unloaded again."""
+
+    only: tuple[str, ...] = ()
+
+    def text(self) -> str:
+        """Of all profiles, or of these; a profile that is loaded already cannot be loaded, and says so."""
+        mount = f"HKU\\{MOUNT}%~nxk"
+        keys = f"'reg query {quoted(PROFILES)}'"
+        each = f'for /f "tokens=*" %k in ({keys}) do ('
+        if self.only:
+            keys_of_these = " ".join(quoted(f"{PROFILES}\\{name}") for name in self.only)
+            each = f"for %k in ({keys_of_these}) do ("
+        # %k is in quotes of its own where it is one of a set, and in none where it comes from a query.
+        return (
+            f'{each}for /f "tokens=1,2*" %g in (\'reg query "%~k" /v ProfileImagePath\') do ('
+            f'if "%g"=="ProfileImagePath" (reg load "{mount}" "%i\\NTUSER.DAT" 2>&1&'
+            f"{self.once_loaded(mount, '%~nxk')})))"
+        )
+
+    def once_loaded(self, mount: str, name: str) -> str:
+        """What follows `reg load`."""
+        return (
+            f"if errorlevel 1 (echo %mf{name}) else (echo %mp{name}&{self.body(mount)}&"
+            f'reg unload "{mount}" 2>&1&if errorlevel 1 (echo %mu1) else (echo %mu0))'
+        )
+
+    def take(self, parts: list[Part], answers: Answers) -> None:
+        """One profile after the other; that of a user who is signed in is among the loaded hives already."""
+        loaded = {hive.name.casefold() for hive in answers.reading.hives if not hive.trouble}
+        for head, rest in groups(parts, "fp"):
+            if not self.known(head.word) or head.word.casefold() in loaded:
+                continue
+            trouble = head.text.strip()[:300] or "its NTUSER.DAT could not be loaded" if head.letter == "f" else ""
+            hive = Hive(head.word, self.kind(), trouble)
+            if not trouble:
+                self.read(hive, rest, answers)
+                if not any(part.letter == "u" and part.word == "0" for part in rest):
+                    hive = dataclasses.replace(hive, trouble="its NTUSER.DAT was loaded and could not be unloaded")
+            answers.reading.add_hives([hive])
+
+    def known(self, name: str) -> bool:
+        """Whether this is a profile's name."""
+        return bool(USER_SID.fullmatch(name))
+
+    def kind(self) -> str:
+        """The kind of these hives."""
+        return "stored"
+
+
+@dataclasses.dataclass(frozen=True)
+class DefaultHive(StoredHives):
+    """The template of new profiles, where Windows has it unless someone has moved it."""
+
+    def text(self) -> str:
+        """As a stored profile, from a path that is known."""
+        mount = f"HKU\\{MOUNT}default"
+        return f'reg load "{mount}" "{DEFAULT_PROFILE}\\NTUSER.DAT" 2>&1&{self.once_loaded(mount, "default")}'
+
+    def known(self, name: str) -> bool:
+        """Its name."""
+        return name == "default"
+
+    def kind(self) -> str:
+        """The kind."""
+        return "default"
+
+
+@dataclasses.dataclass(frozen=True)
+class Unload(Statement):
+    """Unload what an earlier run had to leave loaded, because its connection broke."""
+
+    def text(self) -> str:
+        """Every hive whose name begins with ours."""
+        root, dummy = f"HKEY_USERS\\{MOUNT}".split("-")
+        return (
+            f'for /f "tokens=1* delims=-" %k in (\'reg query HKU\') do (if /i "%k"=="{root}" '
+            f'(reg unload "HKU\\{MOUNT}%l" 2>&1&echo %mu%l))'
+        )
+
+    def take(self, parts: list[Part], answers: Answers) -> None:
+        """Nothing is read."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Files(Statement):
+    """The existence of files."""
+
+    paths: tuple[str, ...]
+
+    def text(self) -> str:
+        """One `if exist` for each."""
+        return "&".join(f"if exist {quoted(path)} (echo %my) else (echo %mn)" for path in self.paths)
+
+    def take(self, parts: list[Part], answers: Answers) -> None:
+        """In the order of the paths."""
+        for path, part in zip(self.paths, parts):
+            answers.reading.files[path] = Exists(part.letter == "y")
+
+
+@dataclasses.dataclass(frozen=True)
+class Processes(Statement):
+    """Whether programs run."""
+
+    images: tuple[str, ...]
+
+    def text(self) -> str:
+        """A list of processes in comma-separated values; without any it is a sentence in the guest's language."""
+        return f'for %v in ({items(self.images)}) do (tasklist /fo csv /nh /fi "imagename eq %~v" 2>&1&echo %m)'
+
+    def take(self, parts: list[Part], answers: Answers) -> None:
+        """In the order of the images."""
+        for image, part in zip(self.images, parts):
+            there = any(line.casefold().startswith(f'"{image}",'.casefold()) for line in part.text.splitlines())
+            answers.reading.processes[image] = Exists(there, detail="running" if there else "")
+
+    def pieces(self) -> list[Statement]:
+        """One for each image."""
+        return [Processes((image,)) for image in self.images] if len(self.images) > 1 else []
+
+
+EVENT = "{http://schemas.microsoft.com/win/2004/08/events/event}"
+
+
+@dataclasses.dataclass(frozen=True)
+class RecentEvents(Statement):
+    """The newest event of each of some rows, which are about the same log and the same number of days."""
+
+    rows: tuple[Events, ...]
+
+    def text(self) -> str:
+        """One event for each row, as XML. In double quotes, cmd.exe leaves < alone."""
+        wanted = " ".join(f'"{_provider_and_ids(row)}"' for row in self.rows)
+        since = f"TimeCreated[timediff(@SystemTime)<={self.rows[0].days * 86_400_000}]"
+        query = f'/q:"*[System[%~v and {since}]]" /c:1 /rd:true /f:xml'
+        return f"for %v in ({wanted}) do (wevtutil qe {items([self.rows[0].log])} {query} 2>&1&echo %m)"
+
+    def take(self, parts: list[Part], answers: Answers) -> None:
+        """For each nothing, an event, or an error in the guest's language."""
+        for row, part in zip(self.rows, parts):
+            answers.reading.events[row] = _newest(row, part.text.strip())
+
+    def pieces(self) -> list[Statement]:
+        """One for each row."""
+        return [RecentEvents((row,)) for row in self.rows] if len(self.rows) > 1 else []
+
+
+def _provider_and_ids(row: Events) -> str:
+    ids = " or ".join(f"EventID={number}" for number in row.ids)
+    return f"Provider[@Name='{row.provider}'] and ({ids})"
+
+
+def _newest(row: Events, text: str) -> Exists:
+    if not text:
+        return Exists()
+    try:
+        if "<!DOCTYPE" in text or "<!ENTITY" in text:
+            raise ET.ParseError("an event has no document type")
+        event = ET.fromstring(text)
+    except ET.ParseError:
+        return Exists(trouble=text[:300])
+    system = event.find(f"{EVENT}System")
+    number = system.findtext(f"{EVENT}EventID", "") if system is not None else ""
+    created = system.find(f"{EVENT}TimeCreated") if system is not None else None
+    if not number.strip().isdigit() or int(number) not in row.ids or created is None:
+        return Exists(trouble="the answer is not the event that was asked for")
+    return Exists(True, detail=f"event {int(number)} at {created.get('SystemTime', '')[:40]}")
+
+
+@dataclasses.dataclass(frozen=True)
+class Write(Statement):
+    """Set values of one key that get the same data, or delete them (data None)."""
+
+    key: str
+    names: tuple[str, ...]
+    type: str
+    data: Data | None
+
+    def text(self) -> str:
+        """One command for each."""
+        return "&".join(f"{write(quoted(self.key), name, self.type, self.data)} 2>&1&echo %mw" for name in self.names)
+
+    def take(self, parts: list[Part], answers: Answers) -> None:
+        """Keep what was said."""
+        answers.notes += [part.text.strip() for part in parts]
+
+
+@dataclasses.dataclass(frozen=True)
+class WritePower(Statement):
+    """Set power settings in every scheme, on AC and DC, and activate the active scheme again."""
+
+    schemes: tuple[str, ...]
+    settings: tuple[tuple[str, str, int], ...]
+    """Subgroup, setting, index."""
+
+    def text(self) -> str:
+        """powercfg, since the keys are not for administrators to write."""
+        for guid in (*self.schemes, *(guid for setting in self.settings for guid in setting[:2])):
+            if not GUID.fullmatch(guid):
+                raise ValueError(f"{guid!r} is no GUID")
+        sets = "&".join(
+            f"powercfg /set%gvalueindex %k {subgroup} {setting} {index} 2>&1&echo %mw"
+            for subgroup, setting, index in self.settings
+        )
+        return (
+            f"for %k in ({' '.join(self.schemes)}) do (for %g in (ac dc) do ({sets}))&"
+            "powercfg /setactive SCHEME_CURRENT 2>&1&echo %mw"
+        )
+
+    def take(self, parts: list[Part], answers: Answers) -> None:
+        """Keep what was said."""
+        answers.notes += [part.text.strip() for part in parts]
