@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import libvirt
 import pytest
@@ -16,9 +17,9 @@ from bed.guests import AcpiGuest, file_of
 from bed.windows import keys, power
 from bed.windows.blockers import BLOCKERS, OBEDIENT, Changes, in_every_scheme, merged, with_changes
 from bed.windows.control import ERROR_NOT_READY, Control
-from bed.windows.situation import Phase, Request, Situation
+from bed.windows.situation import Phase, Request, Service, Situation
 from bed.windows.snapshot import Snapshot
-from bed.windows.systems import SERVER_2022, registry
+from bed.windows.systems import SERVER_2022, WINDOWS_11, System, registry
 from bed.windows.typed import dword
 from integration.conftest import Hypervisor
 
@@ -31,12 +32,13 @@ FORCED = Request(forced=True)
 class MemoryRegistry:
     """A registry that is a mapping."""
 
-    def __init__(self, changes: Changes) -> None:
+    def __init__(self, system: System, changes: Changes) -> None:
+        self.system = system
         self.changes = merged(OBEDIENT, changes)
 
     def snapshot(self, *dummy_roots: str) -> Snapshot:
         """What it holds."""
-        return Snapshot(with_changes(registry(SERVER_2022), self.changes))
+        return Snapshot(with_changes(registry(self.system), self.changes))
 
     def delete_key(self, key: str) -> None:
         """Delete a key."""
@@ -46,13 +48,15 @@ class MemoryRegistry:
 class Driven:
     """A guest that the model drives."""
 
-    def __init__(self, hypervisor: Hypervisor, changes: Changes, situation: Situation) -> None:
+    def __init__(
+        self, hypervisor: Hypervisor, changes: Changes, situation: Situation, system: System = SERVER_2022
+    ) -> None:
         self.hypervisor = hypervisor
         self.name = f"w{len(hypervisor.bed.connection.listAllDomains())}-{time.monotonic_ns() % 1000000}"
-        self.registry = MemoryRegistry(changes)
+        self.registry = MemoryRegistry(system, changes)
         com1, com2 = (file_of(self.name, kind, hypervisor.bed.directory) for kind in ("com1", "com2"))
         self.reached: list[bool] = []
-        self.control = Control(com1, com2, SERVER_2022, self.registry, situation, 60, self.reached.append)
+        self.control = Control(com1, com2, system, self.registry, situation, 60, self.reached.append)
         self.control.start()
 
     def start(self) -> None:
@@ -78,15 +82,31 @@ class Driven:
     def ended(self) -> DiskState:
         """Wait until it is off; what it has left on its disk."""
         deadline = time.monotonic() + PATIENCE
-        while self.domain.isActive():
+        while self.runs():
             assert time.monotonic() < deadline, self.hypervisor.bed.com1(self.name)
             time.sleep(0.05)
         return disk_state(self.hypervisor.bed.disk(self.name))
 
+    def runs(self) -> bool:
+        """Whether QEMU runs it."""
+        return bool(self.domain.isActive())
+
+    def state(self) -> int:
+        """Libvirt's number for its state."""
+        found: Any = self.domain.state()
+        return int(found[0])
+
+    def until_suspended(self) -> None:
+        """Wait until it sleeps."""
+        deadline = time.monotonic() + PATIENCE
+        while self.state() != libvirt.VIR_DOMAIN_PMSUSPENDED:
+            assert time.monotonic() < deadline, self.hypervisor.bed.com1(self.name)
+            time.sleep(0.05)
+
     def stays(self) -> bool:
         """Whether it still runs after a while."""
         time.sleep(A_WHILE)
-        return bool(self.domain.isActive())
+        return self.runs()
 
     def logged(self) -> list[int]:
         """The numbers of the events."""
@@ -101,8 +121,8 @@ def start(hypervisor: Hypervisor) -> Iterator[Start]:
     """Start such a guest."""
     guests: list[Driven] = []
 
-    def start_one(changes: Changes | None = None, situation: Situation = QUICK) -> Driven:
-        guests.append(Driven(hypervisor, changes or {}, situation))
+    def start_one(changes: Changes | None = None, situation: Situation = QUICK, system: System = SERVER_2022) -> Driven:
+        guests.append(Driven(hypervisor, changes or {}, situation, system))
         guests[-1].start()
         return guests[-1]
 
@@ -115,7 +135,7 @@ def test_it_obeys(start: Start) -> None:
     guest = start()
     guest.press("off")
     assert guest.ended() is DiskState.CLEAN
-    assert guest.logged() == [12, 6009, 6005, 1074, 109, 6006, 13]
+    assert guest.logged() == [12, 27, 6009, 6005, 1074, 109, 6006, 13]
     guest.control.wait_until(lambda: not guest.control.reachable)
     assert guest.reached == [True, False]
 
@@ -143,10 +163,7 @@ def test_it_sleeps_when_left_alone_and_is_woken(start: Start) -> None:
     guest = start(BLOCKERS["sleep"].wrong)
     guest.control.left_alone(1800)
     guest.control.wait_until(lambda: not guest.control.reachable)
-    deadline = time.monotonic() + PATIENCE
-    while guest.domain.state()[0] != libvirt.VIR_DOMAIN_PMSUSPENDED:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    guest.until_suspended()
     guest.domain.pMWakeup()
     guest.control.wait_until(lambda: guest.control.reachable, PATIENCE)
     assert guest.logged()[-2:] == [42, 107]
@@ -169,7 +186,6 @@ def test_it_works_on_updates_once(start: Start) -> None:
     updates = BLOCKERS["updates"]
     guest = start(updates.wrong, replace(QUICK, servicing=60))
     guest.press("off")
-    assert "writing" in guest.hypervisor.bed.com1(guest.name) or guest.domain.isActive()
     assert guest.ended() is DiskState.CLEAN
     assert "written" in guest.hypervisor.bed.com1(guest.name)
     guest.control.wait_until(lambda: guest.logged()[-1] == 13)
@@ -247,6 +263,20 @@ def test_a_timer(start: Start) -> None:
     assert guest.control.abort_shutdown() == 1116
     assert guest.control.request_shutdown(Request(seconds=6)) == 0
     assert guest.ended() is DiskState.CLEAN
+
+
+def test_a_start_after_a_hybrid_shutdown_is_no_boot(start: Start) -> None:
+    service = rf"{keys.SERVICES}\Slow"
+    situation = replace(QUICK, services=(Service("Slow"),))
+    guest = start({keys.FAST_STARTUP: {"HiberbootEnabled": dword(1)}}, situation, WINDOWS_11)
+    guest.registry.changes = merged(OBEDIENT, {service: {"PreshutdownTimeout": dword(1000)}})
+    for delay in (11, 11, 2):  # the first press is hybrid, so the second start still has the old time
+        guest.press("off")
+        assert guest.control.decisions[-1].delay == delay
+        guest.ended()
+        guest.control.wait_until(lambda: not guest.control.reachable)
+        guest.start()
+    assert [dict(event.data)["BootType"] for dummy, event in guest.control.events if event.id == 27] == list("0100")
 
 
 def test_power_that_stays_on(start: Start) -> None:

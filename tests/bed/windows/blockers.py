@@ -69,6 +69,7 @@ OBEDIENT: Changes = merged(
     {
         keys.SYSTEM_POLICIES: {"ShutdownWithoutLogon": dword(1)},
         keys.WARNING_DIALOG: {"ShutdownWarningDialogTimeout": dword(1)},
+        keys.FAST_STARTUP: {"HiberbootEnabled": dword(0)},
         keys.RELIABILITY_POLICY: {"ShutdownReasonOn": dword(0), "ShutdownReasonUI": dword(0)},
     },
 )

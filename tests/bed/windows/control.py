@@ -77,6 +77,7 @@ class Control:
         self._order: str | None = None
         self._due: float | None = None
         self._clean = True
+        self._hybrid = False
         self._services_up = True
 
     def start(self) -> None:
@@ -268,8 +269,10 @@ class Control:
     def _boot(self) -> None:
         now = self.registry.snapshot()
         self._booted, self._services_up, self._pressed, self._order = True, True, False, None
-        self.state = model.boot(self.system, now, self.situation)
-        self._log(*log.starts(unclean=not self._clean))
+        kept = self.state.booted if self.state and self._hybrid else None
+        self._hybrid = False
+        self.state = model.boot(self.system, now, self.situation, kept)
+        self._log(*log.starts(unclean=not self._clean, hybrid=kept is not None))
         self._clean = False
         if self.state.request:
             self._due = time.monotonic() + self.state.request.seconds / self.time_scale
@@ -298,6 +301,7 @@ class Control:
         self._log(*log.LEAVES)
         self._clean = True
         latest = self.decisions[-1]
+        self._hybrid = latest.hybrid
         if latest.state.serviced and not latest.torn:
             for marker in keys.SERVICING_MARKERS:
                 self.registry.delete_key(marker)

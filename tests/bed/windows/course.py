@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from bed.windows import keys
+from bed.windows import keys, power
 from bed.windows.events import Event, application_ended, application_vetoed, preshutdown_late
 from bed.windows.situation import FOR_EVER, Application, Desktop, Session, State
 from bed.windows.snapshot import Snapshot
@@ -168,7 +168,23 @@ def _end(now: Snapshot, state: State, manner: Manner) -> Iterator[Step]:
     restarts = state.request is not None and state.request.restart
     if manner.by_program and not restarts and read_dword(now, keys.SHUTDOWN_POLICY, "DontPowerOffAfterShutdown") == 1:
         yield Step("no_power_off", "it is safe to turn the computer off, which nobody does", FOR_EVER)
+    if not restarts and _fast_startup(now, state, manner):
+        yield Step("fast_startup", "the kernel is kept for the next start")
     yield Step("off", "off", state.situation.takes)
+
+
+def _fast_startup(now: Snapshot, state: State, manner: Manner) -> bool:
+    if state.system.server or (manner.by_program and not (state.request and state.request.hybrid)):
+        return False
+    local = read_dword(now, keys.FAST_STARTUP, "HiberbootEnabled")
+    forced = read_dword(now, keys.FAST_STARTUP_POLICY, "HiberbootEnabled")
+    return hibernation_on(now) and bool(local or forced)
+
+
+def hibernation_on(now: Snapshot) -> bool:
+    """Whether the system can hibernate; absent, the kernel's default counts."""
+    enabled = read_dword(now, power.POWER, "HibernateEnabled")
+    return (read_dword(now, power.POWER, "HibernateEnabledDefault") if enabled is None else enabled) != 0
 
 
 def _milliseconds(value: int | None, default: float) -> float:

@@ -11,9 +11,12 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
+from bed.windows.systems import COMPUTER
+
 Log = Literal["System", "Application"]
 
 KERNEL_POWER = "Microsoft-Windows-Kernel-Power"
+KERNEL_BOOT = "Microsoft-Windows-Kernel-Boot"
 KERNEL_GENERAL = "Microsoft-Windows-Kernel-General"
 WINSRV = "Microsoft-Windows-Winsrv"
 USER32 = "User32"
@@ -41,17 +44,17 @@ def shutdown_asked(program: str, code: str, restart: bool, comment: str, user: s
     """A program has begun a shutdown. Windows translates the reason and the kind; this does not."""
     kind = "restart" if restart else "power off"
     reason = "Other (Planned)" if code == PLANNED else "Other (Unplanned)"
-    return Event("System", USER32, 1074, _parameters(program, "WINGUEST", reason, code, kind, comment, user))
+    return Event("System", USER32, 1074, _parameters(program, COMPUTER, reason, code, kind, comment, user))
 
 
 def shutdown_failed(user: str) -> Event:
     """An attempt to shut down has failed."""
-    return Event("System", USER32, 1073, _parameters("WINGUEST", user))
+    return Event("System", USER32, 1073, _parameters(COMPUTER, user))
 
 
 def shutdown_aborted(user: str) -> Event:
     """A shutdown whose timer ran was aborted."""
-    return Event("System", USER32, 1075, _parameters("WINGUEST", user))
+    return Event("System", USER32, 1075, _parameters(COMPUTER, user))
 
 
 def application_vetoed(name: str) -> Event:
@@ -95,7 +98,14 @@ UNCLEAN = (
 """What the next boot logs after an end that was none."""
 
 
-def starts(unclean: bool) -> tuple[Event, ...]:
+def starts(unclean: bool, hybrid: bool) -> tuple[Event, ...]:
     """What a boot logs."""
-    first, log_starts = Event("System", KERNEL_GENERAL, 12), Event("System", EVENT_LOG, 6005)
-    return (first, *(UNCLEAN if unclean else ()), Event("System", EVENT_LOG, 6009), log_starts)
+    first = Event("System", KERNEL_GENERAL, 12)
+    kind = Event("System", KERNEL_BOOT, 27, (("BootType", "1" if hybrid else "0"),))
+    return (
+        first,
+        kind,
+        *(UNCLEAN if unclean else ()),
+        Event("System", EVENT_LOG, 6009),
+        Event("System", EVENT_LOG, 6005),
+    )

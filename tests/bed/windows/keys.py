@@ -8,7 +8,10 @@ from __future__ import annotations
 CONTROL = r"HKLM\SYSTEM\CurrentControlSet\Control"
 SERVICES = r"HKLM\SYSTEM\CurrentControlSet\Services"
 SETUP = r"HKLM\SYSTEM\Setup"
-MEMORY_MANAGEMENT = rf"{CONTROL}\Session Manager\Memory Management"
+SESSION_MANAGER = rf"{CONTROL}\Session Manager"
+MEMORY_MANAGEMENT = rf"{SESSION_MANAGER}\Memory Management"
+FAST_STARTUP = rf"{SESSION_MANAGER}\Power"
+NETWORK = rf"{SERVICES}\Tcpip\Parameters"
 
 WINDOWS = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion"
 WINDOWS_NT = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion"
@@ -22,6 +25,7 @@ WARNING_DIALOG = rf"{WINDOWS_NT}\Windows"
 POLICIES = r"HKLM\SOFTWARE\Policies\Microsoft"
 RELIABILITY_POLICY = rf"{POLICIES}\Windows NT\Reliability"
 SHUTDOWN_POLICY = rf"{POLICIES}\Windows NT"
+FAST_STARTUP_POLICY = rf"{POLICIES}\Windows\System"
 BLOCKING_POLICY = rf"{POLICIES}\Windows\System"
 
 

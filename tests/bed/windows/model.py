@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 
 from bed.windows import events as log
 from bed.windows import keys, power
-from bed.windows.course import Manner, Step, read_desktop, steps
+from bed.windows.course import Manner, Step, hibernation_on, read_desktop, steps
 from bed.windows.events import Event
 from bed.windows.rules import RULES
 from bed.windows.situation import FOR_EVER, NOTHING_SPECIAL, Phase, Request, Session, Situation, State
@@ -57,6 +57,11 @@ class Decision:
     torn: bool = False
 
     @property
+    def hybrid(self) -> bool:
+        """Whether the next start is no boot."""
+        return any(step.rule == "fast_startup" for step in self.steps)
+
+    @property
     def source(self) -> str:
         """Where the rule comes from."""
         return RULES[self.rule].source
@@ -78,13 +83,16 @@ class _Wait(NamedTuple):
     seconds: float
 
 
-def boot(system: System, now: Snapshot, situation: Situation = NOTHING_SPECIAL) -> State:
-    """The state of a guest that has just started; if it is idle long enough to sleep, `left_alone` says so."""
+def boot(system: System, now: Snapshot, situation: Situation = NOTHING_SPECIAL, kept: Snapshot | None = None) -> State:
+    """The state of a guest that has just started; if it is idle long enough to sleep, `left_alone` says so.
+
+    `kept`: after a hybrid shutdown, what the kernel and the services that it has kept read at their boot.
+    """
     sessions = situation.sessions
     state = State(
         system=system,
         situation=situation,
-        booted=now,
+        booted=kept or now,
         power=power.in_force(now),
         desktops={sid: read_desktop(now, sid) for sid in [SIGN_IN_DESKTOP, *(session.sid for session in sessions)]},
         sessions=sessions,
@@ -122,7 +130,7 @@ def press(now: Snapshot, state: State) -> Decision:
         return Decision("ignore", "busy", state.phase.value, state)
     if not state.display_on:
         return Decision("ignore", "display_off", "the press turns the display on", _touched(state))
-    if read_dword(now, keys.SETUP, "SystemSetupInProgress"):
+    if any(read_dword(now, keys.SETUP, name) for name in ("SystemSetupInProgress", "OOBEInProgress", "SetupType")):
         return Decision("ignore", "setup", "Windows is being set up", state)
     state = _touched(state)
     action = _power(state, power.POWER_BUTTON)
@@ -236,10 +244,7 @@ def _fall_asleep(state: State, rule: str, reason: str) -> Decision:
 
 
 def _hibernate(now: Snapshot, state: State, rule: str, reason: str) -> Decision:
-    enabled = read_dword(now, power.POWER, "HibernateEnabled")
-    if enabled is None:
-        enabled = read_dword(now, power.POWER, "HibernateEnabledDefault")
-    if enabled == 0:
+    if not hibernation_on(now):
         return Decision(_nothing(rule), "hibernation_off", f"{reason}, hibernation is off", state)
     event = log.falls_asleep(button=rule == "button_hibernate", hibernates=True)
     return Decision("hibernate", rule, reason, replace(state, phase=Phase.ASLEEP), events=(event,))

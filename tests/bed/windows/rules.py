@@ -118,6 +118,11 @@ RULES = {
         "With DontPowerOffAfterShutdown=1 a shutdown that a program has asked for ends with the power still on.",
         "Power.admx Dont_PowerOff_AfterShutdown",
     ),
+    "fast_startup": Rule(
+        "With HiberbootEnabled=1 and hibernation on, a client keeps its kernel for the next start, which is no boot.",
+        "WinInit.admx and the kernel's PopReadHiberbootPolicy, decompiled: a policy only forces it; shutdown.exe, "
+        "Microsoft's page: only with /hybrid. Taken: the button does as the Start menu does.",
+    ),
     "off": Rule("The system shuts down and powers off.", "The ACPI specification: S5"),
     # Time without anybody.
     "standby_idle": Rule(

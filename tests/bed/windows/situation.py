@@ -111,6 +111,7 @@ class Request(NamedTuple):
     forced: bool = False
     seconds: float = 0.0
     restart: bool = False
+    hybrid: bool = False
     comment: str = ""
     program: str = r"C:\Windows\system32\shutdown.exe"
 

@@ -14,7 +14,19 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from bed.windows import power
-from bed.windows.keys import CONTROL, PROFILES, SERVICES, SETUP, SYSTEM_POLICIES, WINDOWS_NT, desktop
+from bed.windows.keys import (
+    CONTROL,
+    FAST_STARTUP,
+    MEMORY_MANAGEMENT,
+    NETWORK,
+    PROFILES,
+    SERVICES,
+    SESSION_MANAGER,
+    SETUP,
+    SYSTEM_POLICIES,
+    WINDOWS_NT,
+    desktop,
+)
 from bed.windows.snapshot import Value
 from bed.windows.typed import dword, expandable, string, strings
 
@@ -40,6 +52,9 @@ SERVER_2022 = System("Windows Server 2022 Standard", 20348, True, "ServerStandar
 WINDOWS_10 = System("Windows 10 Pro", 19045, False, "Professional")
 WINDOWS_11 = System("Windows 11 Pro", 22631, False, "Professional")
 SYSTEMS = (SERVER_2012_R2, SERVER_2016, SERVER_2022, WINDOWS_10, WINDOWS_11)
+
+
+COMPUTER = "WINGUEST"
 
 
 class Profile(NamedTuple):
@@ -93,7 +108,7 @@ def profile_values() -> dict[str, dict[str, Value]]:
 
 
 def _identity(system: System) -> Registry:
-    name = {"ComputerName": string("WINGUEST")}
+    name = {"ComputerName": string(COMPUTER)}
     return {
         rf"{CONTROL}\ProductOptions": {"ProductType": string("ServerNT" if system.server else "WinNT")},
         rf"{CONTROL}\ComputerName\ComputerName": name,
@@ -108,19 +123,21 @@ def _identity(system: System) -> Registry:
             "ProductName": string(system.name.replace("Windows 11", "Windows 10")),
         },
         SETUP: {"SystemSetupInProgress": dword(0), "OOBEInProgress": dword(0), "SetupType": dword(0)},
-        rf"{CONTROL}\Session Manager": {},
-        rf"{CONTROL}\Session Manager\Memory Management": {"ClearPageFileAtShutdown": dword(0)},
-        rf"{CONTROL}\Session Manager\Power": {} if system.server else {"HiberbootEnabled": dword(1)},
+        NETWORK: {"Hostname": string(COMPUTER), "NV Hostname": string(COMPUTER)},
+        SESSION_MANAGER: {"BootExecute": strings("autocheck autochk *")},
+        MEMORY_MANAGEMENT: {"ClearPageFileAtShutdown": dword(0)},
+        FAST_STARTUP: {} if system.server else {"HiberbootEnabled": dword(1)},
     }
 
 
 def _power(system: System) -> Registry:
-    # The button: Policy CSP names sleep as a client's default; a server's is general knowledge. STANDBYIDLE: 30 minutes
-    # on a client and never on a server, general knowledge. VIDEOIDLE: 10 minutes, even on a server (Nutanix, in its
-    # field notes). VIDEOCONLOCK: 1 minute (Microsoft's KB2835052). The others: the ADMX texts and general knowledge.
+    # The buttons: Policy CSP names sleep as a client's default; a server's is general knowledge, and so is STANDBYIDLE
+    # (30 minutes on a client, never on a server). VIDEOIDLE: 10 minutes, on a server too (Nutanix's field notes).
+    # VIDEOCONLOCK: 1 minute (Microsoft's KB2835052). The others: the ADMX texts and general knowledge.
     defaults = {
         power.POWER_BUTTON: 3 if system.server else 1,
         power.FORCED_BUTTON: 0,
+        power.SLEEP_BUTTON: 1,
         power.STANDBY_IDLE: 0 if system.server else 1800,
         power.HIBERNATE_IDLE: 0,
         power.UNATTENDED_SLEEP: 120,

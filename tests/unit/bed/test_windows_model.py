@@ -151,6 +151,7 @@ PRESSES = {
         "hibernation_off",
     ),
     "setup": Press({keys.SETUP: {"SystemSetupInProgress": dword(1)}}, NOBODY, "ignore", "setup"),
+    "first run": Press({keys.SETUP: {"OOBEInProgress": dword(1)}}, NOBODY, "ignore", "setup"),
     # The display.
     "display off": Press(in_every_scheme(power.VIDEO_IDLE, 600), Situation(idle=600), "ignore", "display_off"),
     "display on yet": Press(in_every_scheme(power.VIDEO_IDLE, 600), Situation(idle=599), "obey", "off"),
@@ -659,6 +660,37 @@ def test_power_that_stays_on() -> None:
     assert asked({keys.SHUTDOWN_POLICY: {"DontPowerOffAfterShutdown": dword(0)}}).word == "obey"
 
 
+@pytest.mark.parametrize(
+    ("local", "forced", "hibernates", "hybrid"),
+    [
+        (1, None, 1, True),
+        (0, None, 1, False),
+        (None, None, 1, False),
+        (0, 1, 1, True),
+        (1, 0, 1, True),  # a policy does not turn it off
+        (1, None, 0, False),
+    ],
+)
+def test_fast_startup(local: int | None, forced: int | None, hibernates: int, hybrid: bool) -> None:
+    changes: Changes = {
+        keys.FAST_STARTUP: {"HiberbootEnabled": None if local is None else dword(local)},
+        keys.FAST_STARTUP_POLICY: {"HiberbootEnabled": None if forced is None else dword(forced)},
+        power.POWER: {"HibernateEnabled": dword(hibernates)},
+    }
+    decision = pressed(changes, system=WINDOWS_11)
+    assert (decision.word, decision.rule, decision.hybrid) == ("obey", "off", hybrid)
+    assert not pressed(changes).hybrid
+    assert not asked(changes, system=WINDOWS_11).hybrid
+    assert asked(changes, request=Request(hybrid=True), system=WINDOWS_11).hybrid is hybrid
+    assert not asked(changes, request=Request(hybrid=True, restart=True), system=WINDOWS_11).hybrid
+
+
+def test_after_a_hybrid_shutdown_services_have_not_read_anew() -> None:
+    before, after = snapshot(), snapshot(SERVER_2022, {rf"{keys.SERVICES}\a": {"PreshutdownTimeout": dword(1000)}})
+    state = model.boot(SERVER_2022, after, Situation(services=(Service("a"),), takes=0.0), kept=before)
+    assert model.press(after, state).delay == 10
+
+
 def test_a_restart_takes_its_time() -> None:
     decision = asked(UPDATES, Situation(servicing=30, services=(Service("a"),)), Request(forced=True, restart=True))
     assert (decision.word, decision.delay, decision.write) == ("reboot", 40, 0)
@@ -855,7 +887,7 @@ def test_every_rule_decides_somewhere() -> None:
     used = {decision.rule for decision in decisions} | {step.rule for one in decisions for step in one.steps}
     elsewhere = {
         *("busy", "scheduled", "in_progress", "users_signed_in", "timer", "aborted", "nothing_to_abort"),
-        *("no_power_off", "standby_idle", "hibernate_idle", "awake"),
+        *("fast_startup", "no_power_off", "standby_idle", "hibernate_idle", "awake"),
     }
     assert used | elsewhere == set(RULES)
     assert not used & elsewhere
