@@ -269,9 +269,10 @@ def test_a_start_after_a_hybrid_shutdown_is_no_boot(start: Start) -> None:
     service = rf"{keys.SERVICES}\Slow"
     situation = replace(QUICK, services=(Service("Slow"),))
     guest = start({keys.FAST_STARTUP: {"HiberbootEnabled": dword(1)}}, situation, WINDOWS_11)
-    guest.registry.changes = merged(OBEDIENT, {service: {"PreshutdownTimeout": dword(1000)}})
-    for delay in (11, 11, 2):  # the first press is hybrid, so the second start still has the old time
+    guest.registry.changes[service] = {"PreshutdownTimeout": dword(1000)}
+    for delay in (11, 11, 2):  # after the first press, which is hybrid, the old time still counts
         guest.press("off")
+        guest.registry.changes[keys.FAST_STARTUP] = {"HiberbootEnabled": dword(0)}
         assert guest.control.decisions[-1].delay == delay
         guest.ended()
         guest.control.wait_until(lambda: not guest.control.reachable)
