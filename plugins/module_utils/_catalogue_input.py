@@ -119,7 +119,7 @@ def check_number(number: t.Any, where: str, value_type: str = "REG_DWORD") -> in
     """A number that this type can hold."""
     if isinstance(number, bool) or not isinstance(number, int):
         raise CatalogueError(
-            f"{where} is {_told(number)}; a {value_type} takes a number: write it without quotes, a template with | int"
+            f"{where} is {_told(number)}; a {value_type} takes a number, as 1: without quotes, in a template with | int"
         )
     if not 0 <= number <= GREATEST[value_type]:
         raise CatalogueError(f"{where} is {number}; a {value_type} takes a number from 0 to {GREATEST[value_type]}")

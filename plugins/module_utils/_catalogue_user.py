@@ -92,7 +92,7 @@ def build(
     enforced = [_known_id(ident, known, "catalogue_enforce") for ident in _list(enforce, "catalogue_enforce")]
     for ident in enforced:
         if not known[ident].writable:
-            raise CatalogueError(f"catalogue_enforce: {ident} can only be read, not set; {_cure(known[ident])}")
+            raise CatalogueError(f"catalogue_enforce: {ident} can only be read; take it out.{_cure(known[ident])}")
         if ident in waived_by_user:
             raise CatalogueError(f"catalogue_enforce and catalogue_waive both name {ident}; take it out of one of them")
         known[ident] = dataclasses.replace(known[ident], enforced=True)
@@ -120,13 +120,13 @@ def _with_desired(row: Row, data: t.Any, where: str) -> Row:
     elif isinstance(place, (RegistryValue, UserValue)):
         wanted = None if data is None else check_data(data, place.type, where, written=row.writable)
     else:
-        raise CatalogueError(f"{where}: {row.id} has no value that could be changed; waive it, or {_cure(row)}")
+        raise CatalogueError(f"{where}: there is no value that could be another; take it out, or waive it.{_cure(row)}")
     return dataclasses.replace(row, desired=Desired(wanted))
 
 
 def _cure(row: Row) -> str:
-    """What else can be done, as the end of a sentence."""
-    return f"what a person can do: {row.cure}" if row.cure else "take it out"
+    """What else can be done about it, as further sentences."""
+    return f" What a person can do: {row.cure}" if row.cure else ""
 
 
 def _check_new(row: Row, known: t.Mapping[str, Row], where: str) -> None:
@@ -249,7 +249,7 @@ def _check_keys(entry: t.Mapping[str, t.Any], known: t.Sequence[str], required: 
 def _known_id(ident: t.Any, known: t.Mapping[str, Row], where: str) -> str:
     if not isinstance(ident, str) or ident not in known:
         raise CatalogueError(
-            f"{where}: there is no row {ident!r}{_near(ident, tuple(known))}; docs/catalogue.md has all ids"
+            f"{where}: there is no row {ident!r}{_near(ident, tuple(known))}; the page about the catalogue has all ids"
         )
     return known[ident].id
 
