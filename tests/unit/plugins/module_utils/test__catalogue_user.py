@@ -313,7 +313,20 @@ ANYTHING = st.recursive(
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=8), inner, max_size=3)),
     max_leaves=6,
 )
-NAMES = "id scenario title desired least most effect takes_effect cost source enforced absent_is_fine".split()
+NAMES = [
+    "id",
+    "scenario",
+    "title",
+    "desired",
+    "least",
+    "most",
+    "effect",
+    "takes_effect",
+    "cost",
+    "source",
+    "enforced",
+    "absent_is_fine",
+]
 KINDS = ["registry", "user", "power", "more"]
 PLACES: list[tuple[str, ...]] = [(name,) for name in (*NAMES, *KINDS)]
 PLACES += [("registry", name) for name in ("key", "name", "type", "more")]
