@@ -25,7 +25,7 @@ COLUMNS = (
 )
 
 EXAMPLE = r"""
-catalogue_rows:
+guest_readiness_custom_rows:
   - id: spooler_timeout
     scenario: applications
     title: The spooler of our label printers takes minutes to end
@@ -39,13 +39,13 @@ catalogue_rows:
     absent_is_fine: true
     takes_effect: next_shutdown
     cost: labels that are being printed are lost
-catalogue_desired:
+guest_readiness_desired:
   policy_script_wait: 120
-catalogue_waive:
+guest_readiness_waive:
   - hibernation
-catalogue_enforce:
+guest_readiness_enforce:
   - power_button_forced_shutdown
-baseline: stig
+guest_readiness_baseline: stig
 """
 
 HEAD = """<!--
@@ -70,13 +70,14 @@ LEGEND = """## How to read it
   in the stored profiles of all others, in the default profile that new users get, and in that of the sign-in screen.
 * **When absent**: what Windows does without the value. *Unknown*: nobody could find out, so that absence does not
   count as fine.
-* **Enforced**: *yes*, *on request* (when it is named in `catalogue_enforce`), or *only read*.
+* **Enforced**: *yes*, *on request* (when it is named in `guest_readiness_enforce`), or *only read*.
 * **Grade**: {grades}.
 """
 
 CHANGING = """## Changing it from the inventory
 
-These options add rows, change what a row wants, waive rows, and enforce rows that are not enforced by themselves:
+These variables of the role `guest_readiness`, which are options of its modules too, add rows, change what a row wants,
+waive rows, and enforce rows that are not enforced by themselves:
 
 ```yaml{example}```
 
@@ -86,8 +87,8 @@ are as good as `desired`. `effect`, `takes_effect`, `cost`, `source`, `enforced`
 be left out. What could not be carried safely in a command line of cmd.exe is refused: `"`, `%`, `!`, `^`, `*`, `?`,
 control characters and line ends, and characters that cannot be seen.
 
-A desired value in `catalogue_desired` replaces the row's, and its range. `baseline` waives what a security baseline
-forbids, but for rows that `catalogue_desired` or `catalogue_enforce` name:
+A value in `guest_readiness_desired` replaces the row's, and its range. `guest_readiness_baseline` waives what a
+security baseline forbids, but for rows that `guest_readiness_desired` or `guest_readiness_enforce` name:
 """
 
 LEFT_OUT = """## What is not in it
@@ -218,7 +219,7 @@ def _words(name: str) -> str:
 
 
 def _unverified(rows: Sequence[catalogue.Row]) -> Iterator[str]:
-    yield "They are reported, and not enforced unless they are named in `catalogue_enforce`.\n\n"
+    yield "They are reported, and not enforced unless they are named in `guest_readiness_enforce`.\n\n"
     for grade, meaning in catalogue.GRADES.items():
         names = [f"`{row.id}`" for row in rows if row.grade == grade]
         if grade != "verified" and names:

@@ -79,22 +79,22 @@ def build(
     those that the user enforces by name.
     """
     known = {row.id: row for row in rows}
-    for index, entry in enumerate(_list(custom, "catalogue_rows")):
-        row = _custom(entry, f"catalogue_rows[{index}]")
-        where = f"catalogue_rows[{index}] ({row.id})"
+    for index, entry in enumerate(_list(custom, "custom_rows")):
+        row = _custom(entry, f"custom_rows[{index}]")
+        where = f"custom_rows[{index}] ({row.id})"
         _check_new(row, known, where)
         known[row.id] = row
-    desired = _dictionary({} if desired is None else desired, "catalogue_desired")
+    desired = _dictionary({} if desired is None else desired, "desired")
     for ident, data in desired.items():
-        row = known[_known_id(ident, known, "catalogue_desired")]
-        known[row.id] = _with_desired(row, data, f"catalogue_desired[{row.id}]")
-    waived_by_user = [_known_id(ident, known, "catalogue_waive") for ident in _list(waive, "catalogue_waive")]
-    enforced = [_known_id(ident, known, "catalogue_enforce") for ident in _list(enforce, "catalogue_enforce")]
+        row = known[_known_id(ident, known, "desired")]
+        known[row.id] = _with_desired(row, data, f"desired[{row.id}]")
+    waived_by_user = [_known_id(ident, known, "waive") for ident in _list(waive, "waive")]
+    enforced = [_known_id(ident, known, "enforce") for ident in _list(enforce, "enforce")]
     for ident in enforced:
         if not known[ident].writable:
-            raise CatalogueError(f"catalogue_enforce: {ident} can only be read; take it out.{_cure(known[ident])}")
+            raise CatalogueError(f"enforce: {ident} can only be read; take it out.{_cure(known[ident])}")
         if ident in waived_by_user:
-            raise CatalogueError(f"catalogue_enforce and catalogue_waive both name {ident}; take it out of one of them")
+            raise CatalogueError(f"enforce and waive both name {ident}; take it out of one of them")
         known[ident] = dataclasses.replace(known[ident], enforced=True)
     waived = _forbidden(known.values(), baseline, {*desired, *enforced})
     waived.update(dict.fromkeys(waived_by_user, "waived by the user"))
@@ -132,13 +132,13 @@ def _cure(row: Row) -> str:
 def _check_new(row: Row, known: t.Mapping[str, Row], where: str) -> None:
     if row.id in known:
         raise CatalogueError(
-            f"{where}: there is a row with the id {row.id} already; choose another id, or use catalogue_desired to "
+            f"{where}: there is a row with the id {row.id} already; choose another id, or use desired to "
             "change what that row wants"
         )
     same = next((other.id for other in known.values() if _place(other) == _place(row)), "")
     if same:
         raise CatalogueError(
-            f"{where}: the row {same} is about the same value; use catalogue_desired to change what that row wants"
+            f"{where}: the row {same} is about the same value; use desired to change what that row wants"
         )
 
 

@@ -59,15 +59,9 @@ def test_page_says_how_sure_it_is() -> None:
 
 def test_example_works() -> None:
     """What the page shows as an example is accepted, and does what it says."""
-    options = yaml.safe_load(catalogue_page.EXAMPLE)
-    catalogue = build(
-        ROWS,
-        custom=options["catalogue_rows"],
-        desired=options["catalogue_desired"],
-        waive=options["catalogue_waive"],
-        enforce=options["catalogue_enforce"],
-        baseline=options["baseline"],
-    )
+    variables = yaml.safe_load(catalogue_page.EXAMPLE)
+    options = {name.removeprefix("guest_readiness_"): value for name, value in variables.items()}
+    catalogue = build(ROWS, custom=options.pop("custom_rows"), **options)
     assert catalogue.by_id["spooler_timeout"].enforced
     assert catalogue.by_id["policy_script_wait"].desired.data == 120
     assert {"hibernation", "shutdown_without_logon"} <= set(catalogue.waived)

@@ -166,36 +166,34 @@ def test_own_row_whose_absence_is_fine() -> None:
                     "type": "REG_DWORD",
                 }
             },
-            "the row other_users_warning is about the same value; use catalogue_desired",
+            "the row other_users_warning is about the same value; use desired",
         ),
     ],
 )
 def test_own_row_that_cannot_be(changes: dict[str, t.Any], complaint: str) -> None:
-    assert refusal_of_row(**changes).startswith(f"catalogue_rows[0] (my_row): {complaint}")
+    assert refusal_of_row(**changes).startswith(f"custom_rows[0] (my_row): {complaint}")
 
 
 @pytest.mark.parametrize("ident", [..., None, 5, "", "My-Row", "1st", "x" * 64, "my row", "my_row\n", "ü"])
 def test_own_row_with_an_id_of_another_form(ident: t.Any) -> None:
     given = None if ident is ... else ident
     assert refusal_of_row(id=ident) == (
-        f"catalogue_rows[0]: id is {given!r}; it must be small letters, digits and underscores, and begin with a letter"
+        f"custom_rows[0]: id is {given!r}; it must be small letters, digits and underscores, and begin with a letter"
     )
 
 
 def test_own_row_with_an_id_of_ours() -> None:
     assert refusal_of_row(id="auto_end_tasks") == (
-        "catalogue_rows[0] (auto_end_tasks): there is a row with the id auto_end_tasks already; choose another id, or "
-        "use catalogue_desired to change what that row wants"
+        "custom_rows[0] (auto_end_tasks): there is a row with the id auto_end_tasks already; choose another id, or "
+        "use desired to change what that row wants"
     )
 
 
 def test_two_rows_of_the_users_own() -> None:
     other = MINE | {"id": "my_other_row"}
-    assert refusal(custom=[MINE, MINE]).startswith(
-        "catalogue_rows[1] (my_row): there is a row with the id my_row already"
-    )
+    assert refusal(custom=[MINE, MINE]).startswith("custom_rows[1] (my_row): there is a row with the id my_row already")
     assert refusal(custom=[MINE, other]).startswith(
-        "catalogue_rows[1] (my_other_row): the row my_row is about the same value"
+        "custom_rows[1] (my_other_row): the row my_row is about the same value"
     )
     elsewhere = other | {"registry": REGISTRY | {"name": "OtherLimit"}}
     assert [row.id for row in build(ROWS, custom=[MINE, elsewhere]).rows[-2:]] == ["my_row", "my_other_row"]
@@ -204,10 +202,10 @@ def test_two_rows_of_the_users_own() -> None:
 @pytest.mark.parametrize(
     ("custom", "complaint"),
     [
-        ({}, "catalogue_rows is a dict; it must be a list, even of one"),
-        ("my_row", "catalogue_rows is a str; it must be a list, even of one"),
-        (["my_row"], "catalogue_rows[0] is a str; it must be a dictionary"),
-        ([MINE, None], "catalogue_rows[1] is a NoneType; it must be a dictionary"),
+        ({}, "custom_rows is a dict; it must be a list, even of one"),
+        ("my_row", "custom_rows is a str; it must be a list, even of one"),
+        (["my_row"], "custom_rows[0] is a str; it must be a dictionary"),
+        ([MINE, None], "custom_rows[1] is a NoneType; it must be a dictionary"),
     ],
 )
 def test_what_is_no_list_of_rows(custom: t.Any, complaint: str) -> None:
@@ -253,7 +251,7 @@ def test_desired_value_does_not_enforce() -> None:
     ],
 )
 def test_desired_value_that_cannot_be(desired: t.Any, complaint: str) -> None:
-    assert refusal(desired=desired).startswith(f"catalogue_desired{complaint}")
+    assert refusal(desired=desired).startswith(f"desired{complaint}")
 
 
 # Waiving and enforcing
@@ -287,16 +285,16 @@ def test_what_the_user_says_of_a_row_comes_before_the_baseline() -> None:
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        ({"waive": "hibernation"}, "catalogue_waive is a str; it must be a list, even of one"),
-        ({"waive": ["hibernate"]}, "catalogue_waive: there is no row 'hibernate' (did you mean hibernation"),
-        ({"waive": [["a"]]}, "catalogue_waive: there is no row ['a']; the page about the catalogue has all ids"),
-        ({"enforce": {"hibernation": True}}, "catalogue_enforce is a dict; it must be a list, even of one"),
-        ({"enforce": ["qwertz"]}, "catalogue_enforce: there is no row 'qwertz'; the page about the catalogue has"),
-        ({"enforce": ["cbs_reboot_pending"]}, "catalogue_enforce: cbs_reboot_pending can only be read; take it out."),
-        ({"enforce": ["unexplained_stop"]}, "catalogue_enforce: unexplained_stop can only be read; take it out. What"),
+        ({"waive": "hibernation"}, "waive is a str; it must be a list, even of one"),
+        ({"waive": ["hibernate"]}, "waive: there is no row 'hibernate' (did you mean hibernation"),
+        ({"waive": [["a"]]}, "waive: there is no row ['a']; the page about the catalogue has all ids"),
+        ({"enforce": {"hibernation": True}}, "enforce is a dict; it must be a list, even of one"),
+        ({"enforce": ["qwertz"]}, "enforce: there is no row 'qwertz'; the page about the catalogue has"),
+        ({"enforce": ["cbs_reboot_pending"]}, "enforce: cbs_reboot_pending can only be read; take it out."),
+        ({"enforce": ["unexplained_stop"]}, "enforce: unexplained_stop can only be read; take it out. What"),
         (
             {"enforce": ["hibernation"], "waive": ["hibernation"]},
-            "catalogue_enforce and catalogue_waive both name hibernation; take it out of one of them",
+            "enforce and waive both name hibernation; take it out of one of them",
         ),
         ({"baseline": "CIS"}, "baseline is 'CIS'; it must be one of none, cis, stig"),
         ({"baseline": None}, "baseline is None; it must be one of none, cis, stig"),
@@ -313,20 +311,8 @@ ANYTHING = st.recursive(
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=8), inner, max_size=3)),
     max_leaves=6,
 )
-NAMES = [
-    "id",
-    "scenario",
-    "title",
-    "desired",
-    "least",
-    "most",
-    "effect",
-    "takes_effect",
-    "cost",
-    "source",
-    "enforced",
-    "absent_is_fine",
-]
+NAMES = ["id", "scenario", "title", "desired", "least", "most", "effect", "takes_effect", "cost", "source"]
+NAMES += ["enforced", "absent_is_fine"]
 KINDS = ["registry", "user", "power", "more"]
 PLACES: list[tuple[str, ...]] = [(name,) for name in (*NAMES, *KINDS)]
 PLACES += [("registry", name) for name in ("key", "name", "type", "more")]
@@ -344,7 +330,7 @@ def test_any_own_row_is_taken_or_refused_with_its_place(changes: list[tuple[tupl
     try:
         catalogue = build(ROWS, custom=[entry])
     except CatalogueError as error:
-        assert str(error).startswith("catalogue_rows[0]")
+        assert str(error).startswith("custom_rows[0]")
         assert str(error).isprintable()
     else:
         check(catalogue.rows[-1], "the row")
@@ -357,5 +343,5 @@ def test_any_wishes_are_taken_or_refused(
     try:
         build(ROWS, custom, desired, waive, enforce, baseline)
     except CatalogueError as error:
-        assert str(error).startswith(("catalogue_", "baseline "))
+        assert str(error).startswith(("custom_rows", "desired", "waive", "enforce", "baseline "))
         assert str(error).isprintable()
