@@ -191,7 +191,7 @@ _SERVICES = (
     Row(
         id="service_preshutdown",
         scenario="applications",
-        effect="prolongs",
+        effect="informs",
         title="A service may hold the shutdown up for more than five minutes before the other services are stopped",
         location=ServiceValues("PreshutdownTimeout"),
         desired=Desired(None, most=300_000),

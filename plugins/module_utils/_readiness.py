@@ -152,7 +152,7 @@ def _wrong(row: Row, waiver: str) -> tuple[str, str]:
     """The state of a place that is not as wanted, and why it is that state and not "differs"."""
     if waiver:
         return "waived", waiver
-    if row.grade != "verified" and not row.enforced:
+    if row.writable and row.grade != "verified" and not row.enforced:
         return "unverified", "reported and not enforced: " + row.grade.replace("_", " ")
     return "differs", ""
 

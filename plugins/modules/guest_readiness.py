@@ -16,8 +16,9 @@ description:
   - Reads everything that the catalogue of blockers names from a Windows guest, sets what is not as it should be, and
     reads that again, all in two commands over the connection that Ansible has to the guest.
   - Only rows that are verified and cost little are enforced by default. All others are reported, and set when they are
-    named in O(enforce) or O(rows). L(The catalogue,https://github.com/winguest/shutdown/blob/main/docs/catalogue.md) has
-    each row with its desired value, what it costs, and its source.
+    named in O(enforce) or O(rows).
+    L(The catalogue,https://github.com/winguest/shutdown/blob/main/docs/catalogue.md) has each row with its desired
+    value, what it costs, and its source.
   - Power settings are set in every power scheme, on AC and on DC, and the active scheme is activated again. Settings of
     users are set for those who are signed in, for stored profiles (loaded for a moment and unloaded again), in the
     default profile and in C(HKU\.DEFAULT).
@@ -210,8 +211,8 @@ findings:
 verdicts:
   description:
     - For each scenario (C(updates), C(event_tracker), C(logon), C(applications), C(power_button), C(sleep), C(damage),
-      C(other)) the worst that is true of it. C(blocked), a soft shutdown would be lost or not end; C(prolonged), it would
-      take longer; C(waived), it would suffer from what is waived; C(unknown), something could not be read;
+      C(other)) the worst that is true of it. C(blocked), a soft shutdown would be lost or not end; C(prolonged), it
+      would take longer; C(waived), it would suffer from what is waived; C(unknown), something could not be read;
       C(ready_later), it is mended, which holds from the next sign-in or boot on; C(ready).
   returned: when the guest answered
   type: dict
@@ -242,8 +243,8 @@ hints:
       sample: 270
     timeout_parts:
       description:
-        - Seconds by what may take them, C(base), C(sessions) (hung sessions), C(services), C(scripts) (shutdown scripts),
-          C(page_file) (clearing it) and C(servicing) (updates that are pending).
+        - Seconds by what may take them, C(base), C(sessions) (hung sessions), C(services), C(scripts) (shutdown
+          scripts), C(page_file) (clearing it) and C(servicing) (updates that are pending).
       returned: always
       type: dict
       sample: {"base": 60, "services": 30, "sessions": 180}

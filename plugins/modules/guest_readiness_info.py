@@ -13,8 +13,8 @@ version_added: 0.2.0
 author:
   - The winguest.shutdown contributors (@winguest)
 description:
-  - Reads everything that the catalogue of blockers names from a Windows guest, and changes nothing. This is the audit of
-    M(winguest.shutdown.guest_readiness) by itself.
+  - Reads everything that the catalogue of blockers names from a Windows guest, and changes nothing. This is the audit
+    of M(winguest.shutdown.guest_readiness) by itself.
   - Stored profiles of users are loaded for a moment to be read, and unloaded again.
   - Runs on the controller, over the connection that Ansible has to the guest, and needs no PowerShell there.
 extends_documentation_fragment:
@@ -143,8 +143,8 @@ findings:
 verdicts:
   description:
     - For each scenario (C(updates), C(event_tracker), C(logon), C(applications), C(power_button), C(sleep), C(damage),
-      C(other)) the worst that is true of it. C(blocked), a soft shutdown would be lost or not end; C(prolonged), it would
-      take longer; C(waived), it would suffer from what is waived; C(unknown), something could not be read;
+      C(other)) the worst that is true of it. C(blocked), a soft shutdown would be lost or not end; C(prolonged), it
+      would take longer; C(waived), it would suffer from what is waived; C(unknown), something could not be read;
       C(ready_later), it is mended, which holds from the next sign-in or boot on; C(ready).
   returned: when the guest answered
   type: dict
@@ -175,8 +175,8 @@ hints:
       sample: 270
     timeout_parts:
       description:
-        - Seconds by what may take them, C(base), C(sessions) (hung sessions), C(services), C(scripts) (shutdown scripts),
-          C(page_file) (clearing it) and C(servicing) (updates that are pending).
+        - Seconds by what may take them, C(base), C(sessions) (hung sessions), C(services), C(scripts) (shutdown
+          scripts), C(page_file) (clearing it) and C(servicing) (updates that are pending).
       returned: always
       type: dict
       sample: {"base": 60, "services": 30, "sessions": 180}

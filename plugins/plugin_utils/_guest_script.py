@@ -10,7 +10,13 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.winguest.shutdown.plugins.plugin_utils._guest_statements import Answers, Part, Statement
+from ansible_collections.winguest.shutdown.plugins.plugin_utils._guest_statements import (
+    Answers,
+    Part,
+    Statement,
+    loop,
+    mark,
+)
 
 LONGEST_LINE = 8191
 """cmd.exe's limit (learn.microsoft.com, "Command prompt line string limitation")."""
@@ -73,16 +79,15 @@ def lines(statements: t.Iterable[Statement], nonce: str, longest: int = LONGEST_
 
 
 def _line(statements: t.Sequence[Statement], nonce: str) -> Line:
-    mark = f"#{nonce}#"
-    pieces = [f"echo %m={index}&{_shortened(statement.text())}" for index, statement in enumerate(statements)]
-    inner = "&".join([*pieces, f"echo %m={len(pieces)}"])
+    sign = f"#{nonce}#"
+    pieces = [f"{mark(f'={index}')}&{_shortened(statement.text())}" for index, statement in enumerate(statements)]
+    inner = "&".join([*pieces, mark(f"={len(pieces)}")])
     for letter, root in ROOTS.items():
         if f'"%~{letter}' in inner:
-            inner = f'for %{letter} in ("{root}") do ({inner})'
+            inner = loop(f'%{letter} in ("{root}")', inner)
     file = f'"%TEMP%\\winguest-{nonce}.txt"'
-    # The blanks are for Wine, which takes what follows the quotes for a part of the name.
-    text = f"echo off&(for %m in ({mark}) do ({inner}))>{file} &type {file} &del {file}"
-    return Line(text, mark, file, tuple(statements))
+    text = "echo off&" + loop(f"%e in ({file})", loop(f"%m in ({sign})", f"echo.>%e&{inner}&type %e&del %e"))
+    return Line(text, sign, file, tuple(statements))
 
 
 def _shortened(text: str) -> str:

@@ -9,8 +9,10 @@ A statement's text is ours, but for names and data of the catalogue (checked whe
 security identifiers and GUIDs of the guest's that are nothing else (checked here). Where a path or a key that only the
 guest knows is needed, cmd.exe takes it from the registry itself, into a for variable, which it does not parse again.
 
-Answers are told apart by marks with a random number in them (%m in the text): what is written in the guest beforehand
-cannot contain them. A mark's line is the mark, a letter and a word; what stands before it belongs to it.
+All output goes to a file (%e in the text) and is read at once when it is whole. Answers are told apart by marks with a
+random number in them (%m): what is written in the guest beforehand cannot contain them. A mark's line is the mark, a
+letter and a word; what stands before it belongs to it. A redirection for a whole group would be shorter, and Wine's
+cmd.exe has none.
 
 The statements keep to what both Windows' cmd.exe and Wine's understand: no @ before a group, an `if` in a group of its
 own. For variables are letters that no modifier uses: %~s would be a short name, %~k is not.
@@ -37,8 +39,6 @@ PROFILES = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\ProfileList"
 DEFAULT_PROFILE = r"%SystemDrive%\Users\Default"
 MOUNT = "winguest-"
 r"""Stored hives are loaded as HKU\winguest-SID, so that one that was left behind is known again."""
-
-KEYS_IN_A_SET = 5
 
 GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 USER_SID = re.compile(r"S-1-(?:5-21|12-1)(?:-[0-9]{1,10}){1,8}")
@@ -86,7 +86,7 @@ class Statement:
     """One question."""
 
     def text(self) -> str:
-        """The piece of command line; %m is the mark."""
+        """The piece of command line; %m is the mark, %e the file of the output."""
         raise NotImplementedError
 
     def take(self, parts: list[Part], answers: Answers) -> None:
@@ -102,6 +102,36 @@ def quoted(text: str) -> str:
     """In double quotes, as the C run-time library of the programs takes arguments apart."""
     backslashes = len(text) - len(text.rstrip("\\"))
     return f'"{text}{chr(92) * backslashes}"'
+
+
+def said(command: str) -> str:
+    """Run a command, and keep what it prints. The blank keeps a digit before it from naming a handle."""
+    return f"{command} >>%e 2>&1"
+
+
+def mark(tag: str = "") -> str:
+    """The mark that ends an answer; tag: its letter and word."""
+    return f"echo %m{tag} >>%e"
+
+
+def answered(command: str, tag: str = "") -> str:
+    """Run a command, and mark the end of what it prints."""
+    return f"{said(command)}&{mark(tag)}"
+
+
+def group(body: str) -> str:
+    """Commands in parentheses. One that ends in another group makes Wine's cmd.exe misread the rest; `cd .` is idle."""
+    return f"({body}&cd .)" if body.endswith(")") else f"({body})"
+
+
+def loop(head: str, body: str) -> str:
+    """A for loop."""
+    return f"for {head} do {group(body)}"
+
+
+def choice(failed: str, worked: str) -> str:
+    """What follows a command that has failed, and one that has worked."""
+    return f"if errorlevel 1 {group(failed)} else {group(worked)}"
 
 
 def items(names: t.Iterable[str]) -> str:
@@ -123,7 +153,7 @@ class NotFound(Statement):
             f'"{key}" /v {self.nonce}',
             f'"{key}" /s /v {self.nonce}',
         )
-        return "&".join(f"reg query {query} 2>&1&echo %m" for query in queries)
+        return "&".join(answered(f"reg query {query}") for query in queries)
 
     def take(self, parts: list[Part], answers: Answers) -> None:
         """Keep the words."""
@@ -139,7 +169,8 @@ class Values(Statement):
 
     def text(self) -> str:
         """One query for each, so that no value can pass for another."""
-        return f"for %v in ({items(self.names)}) do (reg query {quoted(self.key)} /v %v 2>&1&echo %m)"
+        query = answered(f"reg query {quoted(self.key)} /v %v")
+        return loop(f"%v in ({items(self.names)})", query)
 
     def take(self, parts: list[Part], answers: Answers) -> None:
         """In the order of the names."""
@@ -158,10 +189,8 @@ class Keys(Statement):
     keys: tuple[RegistryKey, ...]
 
     def text(self) -> str:
-        """One query for each. The sets are short because Wine's cmd.exe cuts long ones off."""
-        names = [quoted(key.key) for key in self.keys]
-        sets = (" ".join(names[start : start + KEYS_IN_A_SET]) for start in range(0, len(names), KEYS_IN_A_SET))
-        return "&".join(f"for %k in ({keys}) do (reg query %k 2>&1&echo %m)" for keys in sets)
+        """One query for each."""
+        return "&".join(answered(f"reg query {quoted(key.key)}") for key in self.keys)
 
     def take(self, parts: list[Part], answers: Answers) -> None:
         """In the order of the keys."""
@@ -185,7 +214,7 @@ class Scan(Statement):
 
     def text(self) -> str:
         """One query for the tree."""
-        return f"reg query {quoted(self.root)} /s /v {items([self.name])} 2>&1&echo %m"
+        return answered(f"reg query {quoted(self.root)} /s /v {items([self.name])}")
 
     def take(self, parts: list[Part], answers: Answers) -> None:
         """Where anything but numbers was found, nothing is believed."""
@@ -210,7 +239,7 @@ class Schemes(Statement):
     def text(self) -> str:
         """The keys, and the value that names the active one."""
         key = quoted(POWER_SCHEMES)
-        return f"reg query {key} 2>&1&echo %m&reg query {key} /v ActivePowerScheme 2>&1&echo %m"
+        return f"{answered(f'reg query {key}')}&{answered(f'reg query {key} /v ActivePowerScheme')}"
 
     def take(self, parts: list[Part], answers: Answers) -> None:
         """Only GUIDs are schemes."""
@@ -253,9 +282,10 @@ class Hives(Statement):
         commands = []
         for value, data in self.settings:
             key = f'"{hive}\\{value.key}"'
-            commands.append(f"{write(key, value.name, value.type, data)} 2>&1&echo %mw")
+            commands.append(answered(write(key, value.name, value.type, data), "w"))
         for user_key, names in self._by_key().items():
-            commands.append(f'for %v in ({items(names)}) do (reg query "{hive}\\{user_key}" /v %v 2>&1&echo %m)')
+            query = answered(f'reg query "{hive}\\{user_key}" /v %v')
+            commands.append(loop(f"%v in ({items(names)})", query))
         return "&".join(commands)
 
     def read(self, hive: Hive, parts: list[Part], answers: Answers) -> None:
@@ -303,9 +333,11 @@ class LoadedHives(Hives):
         """All but the hives of classes, whose names end in _Classes: HKEY_USERS has an underscore of its own."""
         if self.only:
             body = self.body("HKU\\%k")
-            return f"for %k in ({items(self.only)}) do (echo %mhUSERS\\%k&{body})"
+            head = mark("hUSERS\\%k")
+            return loop(f"%k in ({items(self.only)})", f"{head}&{body}")
         body = self.body("HKEY_%k")
-        return f'for /f "tokens=2,3 delims=_" %k in (\'reg query HKU\') do (if "%l"=="" (echo %mh%k&{body}))'
+        each = 'if "%l"=="" ' + group(f"{mark('h%k')}&{body}")
+        return loop("/f \"tokens=2,3 delims=_\" %k in ('reg query HKU')", each)
 
     def take(self, parts: list[Part], answers: Answers) -> None:
         """One hive after the other."""
@@ -330,25 +362,20 @@ class StoredHives(Hives):
 
     def text(self) -> str:
         """Of all profiles, or of these; a profile that is loaded already cannot be loaded, and says so."""
-        mount = f"HKU\\{MOUNT}%~nxk"
-        keys = f"'reg query {quoted(PROFILES)}'"
-        each = f'for /f "tokens=*" %k in ({keys}) do ('
+        profiles = f"/f \"tokens=*\" %k in ('reg query {quoted(PROFILES)}')"
         if self.only:
-            keys_of_these = " ".join(quoted(f"{PROFILES}\\{name}") for name in self.only)
-            each = f"for %k in ({keys_of_these}) do ("
+            profiles = f"%k in ({' '.join(quoted(f'{PROFILES}{chr(92)}{name}') for name in self.only)})"
         # %k is in quotes of its own where it is one of a set, and in none where it comes from a query.
-        return (
-            f'{each}for /f "tokens=1,2*" %g in (\'reg query "%~k" /v ProfileImagePath\') do ('
-            f'if "%g"=="ProfileImagePath" (reg load "{mount}" "%i\\NTUSER.DAT" 2>&1&'
-            f"{self.once_loaded(mount, '%~nxk')})))"
-        )
+        path = '/f "tokens=1,2*" %g in (\'reg query "%~k" /v ProfileImagePath\')'
+        used = self.loaded(f"HKU\\{MOUNT}%~nxk", "%i", "%~nxk")
+        return loop(profiles, loop(path, f'if "%g"=="ProfileImagePath" {group(used)}'))
 
-    def once_loaded(self, mount: str, name: str) -> str:
-        """What follows `reg load`."""
-        return (
-            f"if errorlevel 1 (echo %mf{name}) else (echo %mp{name}&{self.body(mount)}&"
-            f'reg unload "{mount}" 2>&1&if errorlevel 1 (echo %mu1) else (echo %mu0))'
-        )
+    def loaded(self, mount: str, profile: str, name: str) -> str:
+        """Load the hive of a profile and, where that worked, use it and unload it again."""
+        hive = quoted(f"{profile}\\NTUSER.DAT")
+        load, unload = said(f"reg load {quoted(mount)} {hive}"), said(f"reg unload {quoted(mount)}")
+        used = f"{mark('p' + name)}&{self.body(mount)}&{unload}&{choice(mark('u1'), mark('u0'))}"
+        return f"{load}&{choice(mark('f' + name), used)}"
 
     def take(self, parts: list[Part], answers: Answers) -> None:
         """One profile after the other; that of a user who is signed in is among the loaded hives already."""
@@ -379,8 +406,7 @@ class DefaultHive(StoredHives):
 
     def text(self) -> str:
         """As a stored profile, from a path that is known."""
-        mount = f"HKU\\{MOUNT}default"
-        return f'reg load "{mount}" "{DEFAULT_PROFILE}\\NTUSER.DAT" 2>&1&{self.once_loaded(mount, "default")}'
+        return self.loaded(f"HKU\\{MOUNT}default", DEFAULT_PROFILE, "default")
 
     def known(self, name: str) -> bool:
         """Its name."""
@@ -398,10 +424,9 @@ class Unload(Statement):
     def text(self) -> str:
         """Every hive whose name begins with ours."""
         root, dummy = f"HKEY_USERS\\{MOUNT}".split("-")
-        return (
-            f'for /f "tokens=1* delims=-" %k in (\'reg query HKU\') do (if /i "%k"=="{root}" '
-            f'(reg unload "HKU\\{MOUNT}%l" 2>&1&echo %mu%l))'
-        )
+        mount = quoted(f"HKU\\{MOUNT}%l")
+        unload = answered(f"reg unload {mount}", "u%l")
+        return loop("/f \"tokens=1* delims=-\" %k in ('reg query HKU')", f'if /i "%k"=="{root}" {group(unload)}')
 
     def take(self, parts: list[Part], answers: Answers) -> None:
         """Nothing is read."""
@@ -415,7 +440,7 @@ class Files(Statement):
 
     def text(self) -> str:
         """One `if exist` for each."""
-        return "&".join(f"if exist {quoted(path)} (echo %my) else (echo %mn)" for path in self.paths)
+        return "&".join(f"if exist {quoted(path)} ({mark('y')}) else ({mark('n')})" for path in self.paths)
 
     def take(self, parts: list[Part], answers: Answers) -> None:
         """In the order of the paths."""
@@ -431,7 +456,8 @@ class Processes(Statement):
 
     def text(self) -> str:
         """A list of processes in comma-separated values; without any it is a sentence in the guest's language."""
-        return f'for %v in ({items(self.images)}) do (tasklist /fo csv /nh /fi "imagename eq %~v" 2>&1&echo %m)'
+        query = answered('tasklist /fo csv /nh /fi "imagename eq %~v"')
+        return loop(f"%v in ({items(self.images)})", query)
 
     def take(self, parts: list[Part], answers: Answers) -> None:
         """In the order of the images."""
@@ -458,7 +484,7 @@ class RecentEvents(Statement):
         wanted = " ".join(f'"{_provider_and_ids(row)}"' for row in self.rows)
         since = f"TimeCreated[timediff(@SystemTime)<={self.rows[0].days * 86_400_000}]"
         query = f'/q:"*[System[%~v and {since}]]" /c:1 /rd:true /f:xml'
-        return f"for %v in ({wanted}) do (wevtutil qe {items([self.rows[0].log])} {query} 2>&1&echo %m)"
+        return loop(f"%v in ({wanted})", answered(f"wevtutil qe {items([self.rows[0].log])} {query}"))
 
     def take(self, parts: list[Part], answers: Answers) -> None:
         """For each nothing, an event, or an error in the guest's language."""
@@ -503,7 +529,7 @@ class Write(Statement):
 
     def text(self) -> str:
         """One command for each."""
-        return "&".join(f"{write(quoted(self.key), name, self.type, self.data)} 2>&1&echo %mw" for name in self.names)
+        return "&".join(answered(write(quoted(self.key), name, self.type, self.data), "w") for name in self.names)
 
     def take(self, parts: list[Part], answers: Answers) -> None:
         """Keep what was said."""
@@ -524,13 +550,11 @@ class WritePower(Statement):
             if not GUID.fullmatch(guid):
                 raise ValueError(f"{guid!r} is no GUID")
         sets = "&".join(
-            f"powercfg /set%gvalueindex %k {subgroup} {setting} {index} 2>&1&echo %mw"
+            answered(f"powercfg /set%gvalueindex %k {subgroup} {setting} {index}", "w")
             for subgroup, setting, index in self.settings
         )
-        return (
-            f"for %k in ({' '.join(self.schemes)}) do (for %g in (ac dc) do ({sets}))&"
-            "powercfg /setactive SCHEME_CURRENT 2>&1&echo %mw"
-        )
+        every = loop(f"%k in ({' '.join(self.schemes)})", loop("%g in (ac dc)", sets))
+        return f"{every}&{answered('powercfg /setactive SCHEME_CURRENT', 'w')}"
 
     def take(self, parts: list[Part], answers: Answers) -> None:
         """Keep what was said."""
