@@ -92,8 +92,8 @@ def command(options: t.Mapping[str, t.Any]) -> str:
             raise AnsibleActionFail(f"message has {len(message)} characters; Windows takes {LONGEST_MESSAGE}")
         if any(char in UNSAFE or not char.isprintable() for char in message):
             raise AnsibleActionFail(
-                'message has a character that cmd.exe does not carry: ", % or one that is not printable, as a line end; '
-                "leave it out"
+                "message has a character that cmd.exe does not carry (a double quote, a percent sign, or one that "
+                "is not printable); leave it out"
             )
         words += ["/c", quoted(message)]
     return " ".join(words)
