@@ -285,15 +285,19 @@ def test_output_is_split_into_envelopes(endpoint: Open, limit: int, receives: in
     assert sizes[0] > min(limit, 480_000) - 256
 
 
-def test_a_client_that_is_slower_than_its_command(endpoint: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_that_is_slower_than_its_command(
+    endpoint: Open, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """What is read ahead is limited, and nothing is lost for that."""
     monkeypatch.setattr(commands, "STORE", 100_000)
-    opened = endpoint(tls=True)
-    protocol = pywinrm(opened)
+    done = tmp_path / "done"
+    protocol = pywinrm(endpoint(tls=True))
     shell = protocol.open_shell()
-    command = protocol.run_command(shell, "head -c 2000000 /dev/zero")
-    time.sleep(0.1)
+    command = protocol.run_command(shell, f"head -c 2000000 /dev/zero; touch {done}")
+    time.sleep(0.2)
+    assert not done.exists()
     assert protocol.get_command_output(shell, command) == (bytes(2_000_000), b"", 0)
+    assert done.exists()
 
 
 def test_every_byte_passes_unchanged(endpoint: Open) -> None:
@@ -468,7 +472,7 @@ def test_a_command_that_closes_its_output_is_waited_for(endpoint: Open) -> None:
 def test_idle_shells_are_deleted(endpoint: Open) -> None:
     opened = endpoint(tls=True)
     protocol = pywinrm(opened)
-    kept, shell = protocol.open_shell(), protocol.open_shell(idle_timeout="PT0.1S")
+    kept, shell = protocol.open_shell(idle_timeout=f"PT{'9' * 400}S"), protocol.open_shell(idle_timeout="PT0.1S")
     eventually(lambda: opened.open_shells == 1)
     with pytest.raises(PywinrmFault) as gone:
         protocol.run_command(shell, "echo")
@@ -573,6 +577,7 @@ def test_what_is_offered(endpoint: Open, options: dict[str, bool], offered: str)
     assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, offered)
     for authorization in (
         "Basic !",
+        "Basic \xe4",
         "Basic " + base64.b64encode(b"x").decode(),
         "Negotiate !",
         "Negotiate AAAA",
@@ -607,12 +612,38 @@ def test_encrypted_messages_belong_to_their_connection(endpoint: Open) -> None:
     assert lost.value.code == 400
 
 
+TAMPERED: dict[str, Callable[[bytes], bytes]] = {
+    "length": lambda body: body.replace(b"Length=", b"Length=1", 1),
+    "message": lambda body: body[:-30] + bytes([body[-30] ^ 1]) + body[-29:],
+    "end": lambda body: body[:-4],
+    "head": lambda body: body.replace(b"OriginalContent", b"Content", 1),
+    "signature": lambda body: body.replace(b"\x10\0\0\0", b"\xff\xff\xff\x7f", 1),
+    "nothing": lambda body: body[: body.index(b"octet-stream\r\n") + 14] + b"--Encrypted Boundary--\r\n",
+}
+
+
+@pytest.mark.parametrize("what", TAMPERED)
+def test_encrypted_messages_that_were_tampered_with(endpoint: Open, what: str) -> None:
+    opened = endpoint()
+    protocol = pywinrm(opened, "ntlm")
+    session = protocol.transport.build_session()
+    encryption: Any = protocol.transport.encryption
+    request = encryption.prepare_encrypted_request(
+        session, opened.url, message(f"{TRANSFER}/Create", {"rsp:Shell": None})
+    )
+    request.body = TAMPERED[what](request.body)
+    request.headers["Content-Length"] = str(len(request.body))
+    assert session.send(request, timeout=20).status_code == 400
+    assert not opened.requests
+
+
 def test_what_is_not_a_request(endpoint: Open) -> None:
     opened = endpoint(allow_unencrypted=True, limits=Limits(max_envelope_size=20_000))
     right: dict[str, Any] = {"auth": (opened.user, PASSWORD), "timeout": 20}
     assert requests.get(opened.url, **right).status_code == 405
     assert requests.post(opened.url + "/x", b"x", **right).status_code == 404
     assert requests.post(opened.url, iter([b"x"]), **right).status_code == 411
+    assert requests.post(opened.url, headers={"Content-Length": "9" * 5000}, **right).status_code == 411
     assert requests.post(opened.url, b"x" * 20_001, **right).status_code == 413
     assert requests.post(opened.url, b"x" * 3_000_000, **right).status_code == 413
     headers = {"Content-Type": 'multipart/encrypted;protocol="application/HTTP-SPNEGO-session-encrypted"'}
@@ -628,15 +659,18 @@ INVALID = {
     "no XML": b"no XML",
     "not well-formed": b"<a><b></a>",
     "no SOAP": b"<a/>",
+    "encoding": b'<?xml version="1.0" encoding="foo"?><a/>',
+    "other encoding": b'<?xml version="1.0" encoding="utf-7"?><a/>',
     "cut": message(f"{TRANSFER}/Create")[:-10],
     "entities": BOMB + b"<x>&b;&f;</x>",
-    "entities and SOAP": BOMB + message(f"{TRANSFER}/Create").partition(b"?>")[2],
+    "entities and SOAP": BOMB + message(f"{TRANSFER}/Create", {"rsp:Shell": None}).partition(b"?>")[2],
     "document type": b"<!DOCTYPE x><x/>",
     "other body": message(f"{TRANSFER}/Create", {"rsp:Other": None}),
     "no body": message(f"{TRANSFER}/Create"),
     "no duration": message(f"{TRANSFER}/Create", {"rsp:Shell": {"rsp:IdleTimeOut": "soon"}}),
     "empty duration": message(f"{TRANSFER}/Create", {"rsp:Shell": None}, w_OperationTimeout="P"),
     "no size": message(f"{TRANSFER}/Create", {"rsp:Shell": None}, w_MaxEnvelopeSize="much"),
+    "long size": message(f"{TRANSFER}/Create", {"rsp:Shell": None}, w_MaxEnvelopeSize="9" * 5000),
     "code page": message(
         f"{TRANSFER}/Create",
         {"rsp:Shell": None},
@@ -647,6 +681,7 @@ INVALID = {
     "unknown output": message(f"{SHELL}/Receive", {"rsp:Receive": {"rsp:DesiredStream": "stdout pr"}}, "SHELL"),
     "unknown input": message(f"{SHELL}/Send", {"rsp:Send": {"rsp:Stream": {"@Name": "stdout"}}}, "SHELL"),
     "no base64": message(f"{SHELL}/Send", {"rsp:Send": {"rsp:Stream": {"@Name": "stdin", "#text": "*"}}}, "SHELL"),
+    "no ASCII": message(f"{SHELL}/Send", {"rsp:Send": {"rsp:Stream": {"@Name": "stdin", "#text": "ä"}}}, "SHELL"),
     "unknown signal": message(f"{SHELL}/Signal", {"rsp:Signal": {"rsp:Code": "hup"}}, "SHELL"),
 }
 

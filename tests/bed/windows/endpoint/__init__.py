@@ -61,7 +61,11 @@ class Request:
 
 
 class WinrmEndpoint:
-    """Listens from its construction to close()."""
+    """Listens from its construction to close().
+
+    `requests` are the WS-Management requests since the last reset(); `handshakes` counts the HTTP round trips that only
+    authenticated; `on_request` is asked what is to go wrong with a request (see faults.py).
+    """
 
     def __init__(
         self,

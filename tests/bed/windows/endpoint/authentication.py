@@ -9,7 +9,6 @@ Kerberos, CredSSP and client certificates are not offered, and channel bindings 
 from __future__ import annotations
 
 import base64
-import binascii
 import hmac
 import os
 import threading
@@ -53,7 +52,7 @@ class Account:
         """Whether these are the right credentials of HTTP's Basic."""
         try:
             user, dummy, password = base64.b64decode(credentials, validate=True).partition(b":")
-        except binascii.Error:
+        except ValueError:
             return False
         # RFC 7617 leaves the character set open: requests, for one, sends Latin-1 where it can.
         encodings = ("utf-8", "latin-1")

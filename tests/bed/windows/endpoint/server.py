@@ -11,6 +11,7 @@ body for a message in clear text where that is not allowed, 404 and 405 for anot
 from __future__ import annotations
 
 import http.server
+import re
 import socket
 import socketserver
 import ssl
@@ -208,7 +209,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         length = self.headers.get("Content-Length", "")
         if self.path != PATH:
             self._send(Reply(404), close=True)
-        elif not length.isascii() or not length.isdigit():
+        elif not re.fullmatch(r"[0-9]{1,12}", length):
             self._send(Reply(411), close=True)
         elif int(length) > self.server.largest + ENCRYPTED_OVERHEAD:
             left = min(int(length), DISCARD)

@@ -9,7 +9,6 @@ Not known, and refused as an unknown action: Connect, Disconnect, Reconnect, Enu
 from __future__ import annotations
 
 import base64
-import binascii
 import subprocess
 import time
 import xml.etree.ElementTree as ET
@@ -24,6 +23,7 @@ from bed.windows.endpoint.soap import ADDRESSING, CONFIG, SHELL, TRANSFER, WSMAN
 CMD = f"{SHELL}/cmd"
 SIGNAL = f"{SHELL}/signal/"
 STATE = f"{SHELL}/CommandState/"
+LONGEST = 2_147_483  # seconds of IdleTimeout, whose milliseconds have 31 bits
 CODE_PAGES = (437, 65001)  # with others, what is written would have to be translated
 
 
@@ -114,7 +114,7 @@ class Service:
                     raise errors.invalid(f"The shell has no input stream {stream.get('Name')!r}.")
                 try:
                     data = base64.b64decode("".join((stream.text or "").split()), validate=True)
-                except binascii.Error:
+                except ValueError:
                     raise errors.invalid("What a stream is sent is not base64.") from None
                 command = shell.command(stream.get("CommandId", ""))
                 command.send(data, _true(stream.get("End", "")), max(0.0, deadline - time.monotonic()))
@@ -172,7 +172,7 @@ class Service:
             name=_text(body, "Name"),
             input_streams=_text(body, "InputStreams") or Settings.input_streams,
             output_streams=_text(body, "OutputStreams") or Settings.output_streams,
-            idle_timeout=soap.seconds(idle_timeout) if idle_timeout else self._limits.idle_timeout,
+            idle_timeout=min(soap.seconds(idle_timeout), LONGEST) if idle_timeout else self._limits.idle_timeout,
         )
 
     def _timeout(self, message: Message) -> float:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from bed.windows.endpoint import errors
 from bed.windows.endpoint.commands import Command
 from bed.windows.endpoint.errors import SoapFault
+from bed.windows.endpoint.soap import SMALLEST_ENVELOPE
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,10 @@ class Limits:
     idle_timeout: float = 7_200  # IdleTimeout, of a shell that asks for no other
     max_shells_per_user: int = 30
     max_processes_per_shell: int = 25
+
+    def __post_init__(self) -> None:
+        if self.max_envelope_size < SMALLEST_ENVELOPE:
+            raise ValueError(f"max_envelope_size is {self.max_envelope_size} and must be at least {SMALLEST_ENVELOPE}")
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ def read(envelope: bytes) -> Message:
     """Read a request; what is wrong with it is a SoapFault."""
     try:
         root = ET.fromstring(envelope, parser=ET.XMLParser(target=_NoDoctype()))
-    except ET.ParseError as error:
+    except (ET.ParseError, LookupError, ValueError) as error:  # the last two are about its encoding
         raise errors.invalid(f"The message is not well-formed XML: {error}.") from None
     header, body = root.find(f"{{{SOAP}}}Header"), root.find(f"{{{SOAP}}}Body")
     if root.tag != f"{{{SOAP}}}Envelope" or header is None or body is None:
@@ -161,7 +161,7 @@ def _named(header: ET.Element, set_name: str, name: str) -> dict[str, str]:
 
 
 def _envelope_size(text: str) -> int:
-    if not text.isascii() or not text.isdigit():
+    if not re.fullmatch(r"[0-9]{1,12}", text):
         raise errors.invalid(f"Not a MaxEnvelopeSize: {text!r}.")
     if int(text) < SMALLEST_ENVELOPE:
         reason = f"A MaxEnvelopeSize of {text} is too small: {SMALLEST_ENVELOPE} is the smallest."
