@@ -110,11 +110,13 @@ class WinrmShell(WindowsShell):
         """Read to the end of the command, or until it has printed too much."""
         from winrm.exceptions import WinRMOperationTimeoutError
 
+        # Public since pywinrm 0.5.0.
+        receive = getattr(protocol, "get_command_output_raw", None) or protocol._raw_get_command_output
         deadline = time.monotonic() + self.timeout
         output, errors, size = [], [], 0
         while size <= LONGEST_OUTPUT:
             try:
-                out, err, status, done = protocol.get_command_output_raw(shell, command)
+                out, err, status, done = receive(shell, command)
             except WinRMOperationTimeoutError:
                 done = False
             else:
