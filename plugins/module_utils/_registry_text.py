@@ -44,6 +44,8 @@ def parse_value(text: str, name: str) -> Value:
     if key is None:
         raise RegistryTextError("the answer does not begin with a key")
     line = _after_line_end(body, key.end())
+    if not line.endswith("\n"):
+        raise RegistryTextError("the answer is cut off")
     head = f"{BLANKS}{name}{BLANKS}"
     if line[: len(head)].casefold() != head.casefold():
         raise RegistryTextError("the answer is not about the value that was asked for")
@@ -53,20 +55,26 @@ def parse_value(text: str, name: str) -> Value:
     return Value(kind[1], _data(kind[1], _without_end(line[kind.end() :])))
 
 
-def parse_numbers(text: str, name: str) -> dict[str, int]:
-    r"""The numbers that `reg query KEY /s /v NAME` found: by key, which begins with HKLM\ or HKU\.
+def parse_numbers(text: str, root: str, name: str) -> dict[str, int]:
+    r"""The numbers that `reg query ROOT /s /v NAME` found: by key, which begins with HKLM\ or HKU\.
 
     Raises RegistryTextError if anything else is among them, since then no line can be told from one that only looks
     like it. One line that is neither key nor value may close the text: there Windows tells how many it has found.
     """
     numbers: dict[str, int] = {}
     key = ""
-    lines = [line for line in re.split(r"\r?\n", text) if line.strip()]
+    *lines, rest = re.split(r"\r?\n", text)
+    if rest:
+        raise RegistryTextError("the answer is cut off")
+    lines = [line for line in lines if line.strip()]
     for index, line in enumerate(lines):
         if _KEY_LINE.fullmatch(line):
             key = short_key(line)
+            # The name of a key may have line ends in it and pass for more than one line, but has no backslash.
+            if not f"{key}\\".casefold().startswith(f"{root}\\".casefold()):
+                raise RegistryTextError("the answer has a key that was not asked for")
         elif line.startswith(BLANKS) and key:
-            value = parse_value(f"HKEY_\n{line}", name)
+            value = parse_value(f"HKEY_\n{line}\n", name)
             if value.type not in NUMBER_TYPES or not isinstance(value.data, int):
                 raise RegistryTextError(f"{key} has a {value.type} {name}, and not a number")
             if key in numbers:
@@ -78,9 +86,12 @@ def parse_numbers(text: str, name: str) -> dict[str, int]:
 
 
 def parse_subkeys(text: str, key: str) -> list[str]:
-    """The names of the keys in this key, from `reg query KEY`, in their order."""
+    """The names of the keys in this key, from `reg query KEY`, in their order.
+
+    A text in a value of the key's own can add names that are not there, and take none away.
+    """
     prefix = f"{long_key(key)}\\".casefold()
-    lines = (line for line in re.split(r"\r?\n", text) if line.casefold().startswith(prefix))
+    lines = (line for line in re.split(r"\r?\n", text)[:-1] if line.casefold().startswith(prefix))
     return [name for name in (line[len(prefix) :] for line in lines) if name and "\\" not in name]
 
 

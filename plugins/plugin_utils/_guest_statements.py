@@ -223,7 +223,7 @@ class Scan(Statement):
             if part.text.strip() in answers.not_found:
                 continue
             try:
-                numbers = registry_text.parse_numbers(part.text, self.name)
+                numbers = registry_text.parse_numbers(part.text, self.root, self.name)
             except registry_text.RegistryTextError as error:
                 answers.reading.begin_scan(self.root, self.name, str(error))
                 continue
