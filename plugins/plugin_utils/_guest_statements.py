@@ -379,9 +379,9 @@ class StoredHives(Hives):
 
     def take(self, parts: list[Part], answers: Answers) -> None:
         """One profile after the other; that of a user who is signed in is among the loaded hives already."""
-        loaded = {hive.name.casefold() for hive in answers.reading.hives if not hive.trouble}
+        signed_in = {hive.name.casefold() for hive in answers.reading.hives if hive.kind == "loaded"}
         for head, rest in groups(parts, "fp"):
-            if not self.known(head.word) or head.word.casefold() in loaded:
+            if not self.known(head.word) or head.word.casefold() in signed_in:
                 continue
             trouble = head.text.strip()[:300] or "its NTUSER.DAT could not be loaded" if head.letter == "f" else ""
             hive = Hive(head.word, self.kind(), trouble)
