@@ -49,14 +49,13 @@ class Line:
         """Read the output into the answers; returns the statements whose answer is missing or was cut off."""
         parts = _parts(output, self.mark)
         bounds = [index for index, part in enumerate(parts) if part.letter == "="]
-        answered: set[int] = set()
-        for begin, end in zip(bounds, [*bounds[1:], len(parts)]):
-            number = parts[begin].word
-            if number.isdigit() and int(number) < len(self.statements) and int(number) not in answered:
-                if end < len(parts):  # the mark of the next statement shows that this one's answer is whole
-                    answered.add(int(number))
-                    self.statements[int(number)].take(parts[begin + 1 : end], answers)
-        return [statement for index, statement in enumerate(self.statements) if index not in answered]
+        unanswered = {str(index): statement for index, statement in enumerate(self.statements)}
+        # The mark of the next statement shows that an answer is whole.
+        for begin, end in zip(bounds, bounds[1:]):
+            statement = unanswered.pop(parts[begin].word, None)
+            if statement:
+                statement.take(parts[begin + 1 : end], answers)
+        return list(unanswered.values())
 
 
 def lines(statements: t.Iterable[Statement], nonce: str, longest: int = LONGEST_LINE) -> list[Line]:

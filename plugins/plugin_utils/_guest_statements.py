@@ -33,7 +33,13 @@ from ansible_collections.winguest.shutdown.plugins.module_utils._catalogue impor
     RegistryKey,
     UserValue,
 )
-from ansible_collections.winguest.shutdown.plugins.module_utils._reading import Exists, Hive, Reading, Seen
+from ansible_collections.winguest.shutdown.plugins.module_utils._reading import (
+    PRODUCT_OPTIONS,
+    Exists,
+    Hive,
+    Reading,
+    Seen,
+)
 
 PROFILES = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\ProfileList"
 DEFAULT_PROFILE = r"%SystemDrive%\Users\Default"
@@ -43,6 +49,9 @@ r"""Stored hives are loaded as HKU\winguest-SID, so that one that was left behin
 GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 USER_SID = re.compile(r"S-1-(?:5-21|12-1)(?:-[0-9]{1,10}){1,8}")
 """Accounts of people and of services with a profile of their own; of this machine, of a domain, of Entra ID."""
+
+
+Asked = t.TypeVar("Asked")
 
 
 class Part(t.NamedTuple):
@@ -134,6 +143,11 @@ def choice(failed: str, worked: str) -> str:
     return f"if errorlevel 1 {group(failed)} else {group(worked)}"
 
 
+def paired(asked: t.Sequence[Asked], parts: t.Sequence[Part]) -> t.Iterable[tuple[Asked, Part]]:
+    """What was asked, each with its answer; nothing where a mark is missing or there twice, since no place is sure."""
+    return zip(asked, parts) if len(asked) == len(parts) else ()
+
+
 def items(names: t.Iterable[str]) -> str:
     """A set for `for`."""
     return " ".join(name if re.fullmatch(r"[A-Za-z0-9_.\-]+", name) else quoted(name) for name in names)
@@ -146,18 +160,20 @@ class NotFound(Statement):
     nonce: str
 
     def text(self) -> str:
-        """Three queries for what cannot exist."""
-        key = r"HKLM\SYSTEM\CurrentControlSet\Control\ProductOptions"
+        """Three queries for what cannot exist, and one for what must."""
         queries = (
             f'"HKLM\\SOFTWARE\\{self.nonce}" /v {self.nonce}',
-            f'"{key}" /v {self.nonce}',
-            f'"{key}" /s /v {self.nonce}',
+            f'"{PRODUCT_OPTIONS}" /v {self.nonce}',
+            f'"{PRODUCT_OPTIONS}" /s /v {self.nonce}',
+            f'"{PRODUCT_OPTIONS}" /v ProductType',
         )
         return "&".join(answered(f"reg query {query}") for query in queries)
 
     def take(self, parts: list[Part], answers: Answers) -> None:
-        """Keep the words."""
-        answers.not_found.update(part.text.strip() for part in parts)
+        """Keep the words, unless a guest that lets nobody use reg.exe has the same ones for everything."""
+        *words, there = [part.text.strip() for part in parts] or [""]
+        if len(words) == 3 and there.startswith("HKEY_"):
+            answers.not_found.update(word for word in words if word)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -174,7 +190,7 @@ class Values(Statement):
 
     def take(self, parts: list[Part], answers: Answers) -> None:
         """In the order of the names."""
-        for name, part in zip(self.names, parts):
+        for name, part in paired(self.names, parts):
             answers.reading.put(self.key, name, answers.seen(part.text, name))
 
     def pieces(self) -> list[Statement]:
@@ -194,7 +210,7 @@ class Keys(Statement):
 
     def take(self, parts: list[Part], answers: Answers) -> None:
         """In the order of the keys."""
-        for key, part in zip(self.keys, parts):
+        for key, part in paired(self.keys, parts):
             exists = answers.exists(part.text)
             if exists.there and key.subkeys:
                 exists = Exists(bool(registry_text.parse_subkeys(part.text, key.key)))
@@ -218,14 +234,14 @@ class Scan(Statement):
 
     def take(self, parts: list[Part], answers: Answers) -> None:
         """Where anything but numbers was found, nothing is believed."""
-        for part in parts[:1]:
-            answers.reading.begin_scan(self.root, self.name)
+        for root, part in paired([self.root], parts):
+            answers.reading.begin_scan(root, self.name)
             if part.text.strip() in answers.not_found:
                 continue
             try:
-                numbers = registry_text.parse_numbers(part.text, self.root, self.name)
+                numbers = registry_text.parse_numbers(part.text, root, self.name)
             except registry_text.RegistryTextError as error:
-                answers.reading.begin_scan(self.root, self.name, str(error))
+                answers.reading.begin_scan(root, self.name, str(error))
                 continue
             for key, number in numbers.items():
                 value = registry_text.Value("REG_DWORD", number)
@@ -292,7 +308,7 @@ class Hives(Statement):
         """Take the answers that body() asked for."""
         wanted = [(key, name) for key, names in self._by_key().items() for name in names]
         answers.notes += [part.text.strip() for part in parts if part.letter == "w"]
-        for (key, name), part in zip(wanted, (part for part in parts if not part.letter)):
+        for (key, name), part in paired(wanted, [part for part in parts if not part.letter]):
             answers.reading.put(hive.key(key), name, answers.seen(part.text, name))
 
     def pieces(self) -> list[Statement]:
@@ -444,7 +460,7 @@ class Files(Statement):
 
     def take(self, parts: list[Part], answers: Answers) -> None:
         """In the order of the paths."""
-        for path, part in zip(self.paths, parts):
+        for path, part in paired(self.paths, parts):
             answers.reading.files[path] = Exists(part.letter == "y")
 
 
@@ -461,7 +477,7 @@ class Processes(Statement):
 
     def take(self, parts: list[Part], answers: Answers) -> None:
         """In the order of the images."""
-        for image, part in zip(self.images, parts):
+        for image, part in paired(self.images, parts):
             there = any(line.casefold().startswith(f'"{image}",'.casefold()) for line in part.text.splitlines())
             answers.reading.processes[image] = Exists(there, detail="running" if there else "")
 
@@ -488,7 +504,7 @@ class RecentEvents(Statement):
 
     def take(self, parts: list[Part], answers: Answers) -> None:
         """For each nothing, an event, or an error in the guest's language."""
-        for row, part in zip(self.rows, parts):
+        for row, part in paired(self.rows, parts):
             answers.reading.events[row] = _newest(row, part.text.strip())
 
     def pieces(self) -> list[Statement]:
@@ -511,11 +527,11 @@ def _newest(row: Events, text: str) -> Exists:
     except ET.ParseError:
         return Exists(trouble=text[:300])
     system = event.find(f"{EVENT}System")
-    number = system.findtext(f"{EVENT}EventID", "") if system is not None else ""
+    number = system.findtext(f"{EVENT}EventID", "").strip() if system is not None else ""
     created = system.find(f"{EVENT}TimeCreated") if system is not None else None
-    if not number.strip().isdigit() or int(number) not in row.ids or created is None:
+    if number not in map(str, row.ids) or created is None:
         return Exists(trouble="the answer is not the event that was asked for")
-    return Exists(True, detail=f"event {int(number)} at {created.get('SystemTime', '')[:40]}")
+    return Exists(True, detail=f"event {number} at {created.get('SystemTime', '')[:40]}")
 
 
 @dataclasses.dataclass(frozen=True)
