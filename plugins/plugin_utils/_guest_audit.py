@@ -12,7 +12,7 @@ import time
 import typing as t
 
 from ansible.errors import AnsibleConnectionFailure
-from ansible_collections.winguest.shutdown.plugins.plugin_utils._guest_script import Line, lines
+from ansible_collections.winguest.shutdown.plugins.plugin_utils._guest_script import Line, fitting, lines
 from ansible_collections.winguest.shutdown.plugins.plugin_utils._guest_statements import (
     MOUNT,
     Answers,
@@ -29,7 +29,10 @@ from ansible_collections.winguest.shutdown.plugins.plugin_utils._windows_shell i
 RECONNECT_TIMEOUT = 30
 """Seconds for which a connection that broke is opened anew."""
 
-LEFT_LOADED = f"a profile that was being read may still be loaded as HKU\\{MOUNT}SID; the next run unloads it"
+LEFT_LOADED = (
+    f"a profile that was being read may still be loaded as HKU\\{MOUNT}SID: run this again when the guest can be "
+    "reached, which unloads it"
+)
 
 
 class Questioner:
@@ -46,11 +49,10 @@ class Questioner:
 
         A statement that prints too much is taken apart and, where it cannot be, left unread; the others are asked on.
         """
-        pending = list(statements)
-        waiting = set(statements if needed is None else needed)
+        pending = fitting(statements, self.nonce)
+        waiting = set(pending if needed is None else fitting(needed, self.nonce))
         while waiting:
-            line = lines(pending, self.nonce)[0]
-            output = self._run(line)
+            line, output = self._run(pending)
             left = line.take(output.text, self.answers)
             if len(left) == len(line.statements):
                 if output.status is not None:
@@ -60,21 +62,29 @@ class Questioner:
                 waiting.update(pieces)
                 left = [*pieces, *left[1:]]
             if output.status is None:
-                self.shell.run(f"del {line.file}")
+                self._try(f"del {line.file}")
             pending = [*left, *pending[len(line.statements) :]]
             waiting.intersection_update(pending)
         return pending
 
-    def _run(self, line: Line) -> Output:
-        try:
-            return self.shell.run(line.text)
-        except BrokenConnection as broken:
-            self._reconnect(broken)
-            self._unload()
-            return self.shell.run(line.text)
-        except ShellError:
-            self._unload()
-            raise
+    def _run(self, pending: t.Sequence[Statement]) -> tuple[Line, Output]:
+        """Run as many statements as a command line holds, in a new connection where it breaks."""
+        broken_before = False
+        while True:
+            line = lines(pending, self.nonce)[0]
+            try:
+                return line, self.shell.run(line.text)
+            except BrokenConnection as broken:
+                if broken_before:
+                    raise ShellError(f"{broken} So it did before, with the same command; {LEFT_LOADED}") from broken
+                broken_before = True
+                self._reconnect(broken)
+                # The guest may still be at it, so nothing of that may be taken for an answer of what comes next.
+                self.nonce = secrets.token_hex(4)
+                self._tidy_up(line)
+            except ShellError:
+                self._tidy_up(line)
+                raise
 
     def _reconnect(self, broken: BrokenConnection) -> None:
         deadline = time.monotonic() + RECONNECT_TIMEOUT
@@ -89,10 +99,14 @@ class Questioner:
                     ) from error
             time.sleep(2)
 
-    def _unload(self) -> None:
-        """Have nothing left loaded, after a command that did not come to its end."""
+    def _tidy_up(self, line: Line) -> None:
+        """Leave nothing loaded and no file, after a command line that did not come to its end."""
+        self._try(lines([Unload()], self.nonce)[0].text)
+        self._try(f"del {line.file}")
+
+    def _try(self, line: str) -> None:
         try:
-            self.shell.run(lines([Unload()], self.nonce)[0].text)
+            self.shell.run(line)
         except (ShellError, AnsibleConnectionFailure):
             pass
 

@@ -17,9 +17,11 @@ from ansible_collections.winguest.shutdown.plugins.plugin_utils._guest_statement
     loop,
     mark,
 )
+from ansible_collections.winguest.shutdown.plugins.plugin_utils._windows_shell import ShellError
 
-LONGEST_LINE = 8191
-"""cmd.exe's limit (learn.microsoft.com, "Command prompt line string limitation")."""
+LONGEST_LINE = 8191 - 128
+"""cmd.exe's limit (learn.microsoft.com, "Command prompt line string limitation"), less some room: the path of %TEMP% is
+put into the line before it is measured, and a connection may put a command before it."""
 
 ROOTS = {
     "b": r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion",
@@ -31,7 +33,7 @@ ROOTS = {
 """For variables that stand for the beginnings of keys, so that a line holds more of them."""
 
 
-class ScriptError(ValueError):
+class ScriptError(ShellError):
     """A statement that no command line can hold."""
 
 
@@ -58,6 +60,15 @@ class Line:
         return list(unanswered.values())
 
 
+def fitting(statements: t.Iterable[Statement], nonce: str, longest: int = LONGEST_LINE) -> list[Statement]:
+    """The statements, those in pieces that no command line can hold."""
+    made: list[Statement] = []
+    for statement in statements:
+        pieces = statement.pieces() if len(_line([statement], nonce).text) > longest else []
+        made += fitting(pieces, nonce, longest) if pieces else [statement]
+    return made
+
+
 def lines(statements: t.Iterable[Statement], nonce: str, longest: int = LONGEST_LINE) -> list[Line]:
     """Put the statements into command lines, in their order. nonce: a few random hexadecimal digits.
 
@@ -72,7 +83,8 @@ def lines(statements: t.Iterable[Statement], nonce: str, longest: int = LONGEST_
         waiting.append(statement)
         if len(waiting) == 1 and len(_line(waiting, nonce).text) > longest:
             raise ScriptError(
-                f"{type(statement).__name__} needs more than the {longest} characters of a command line: {statement}"
+                f"{type(statement).__name__} needs more than the {longest} characters that a command line may have: "
+                f"{str(statement)[:300]}"
             )
     return [*made, _line(waiting, nonce)] if waiting else made
 

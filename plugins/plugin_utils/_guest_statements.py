@@ -103,7 +103,7 @@ class Statement:
         raise NotImplementedError
 
     def pieces(self) -> list[Statement]:
-        """The same question in smaller ones, so that an endless answer hides no other; none where it has no parts."""
+        """The same in smaller ones, for where it or its answer is too long; none where it has no parts."""
         return []
 
 
@@ -292,6 +292,8 @@ class Hives(Statement):
 
     values: tuple[UserValue, ...]
     settings: tuple[Setting, ...] = ()
+    only: tuple[str, ...] = ()
+    """The names of these hives alone."""
 
     def body(self, hive: str) -> str:
         """The commands for one hive; the answers to the writes end in w marks."""
@@ -312,10 +314,18 @@ class Hives(Statement):
             answers.reading.put(hive.key(key), name, answers.seen(part.text, name))
 
     def pieces(self) -> list[Statement]:
-        """One for each value; what was to be written has been."""
+        """Some of the hives, or one for each value; what has been written is written again, which does no harm."""
+        if len(self.only) > 1:
+            half = len(self.only) // 2
+            return [dataclasses.replace(self, only=only) for only in (self.only[:half], self.only[half:])]
         if len(self.values) < 2:
             return []
-        return [dataclasses.replace(self, values=(value,), settings=()) for value in self.values]
+        return [
+            dataclasses.replace(
+                self, values=(value,), settings=tuple(setting for setting in self.settings if setting.value == value)
+            )
+            for value in self.values
+        ]
 
     def _by_key(self) -> dict[str, list[str]]:
         by_key: dict[str, list[str]] = {}
@@ -342,8 +352,6 @@ def groups(parts: list[Part], letters: str) -> t.Iterator[tuple[Part, list[Part]
 @dataclasses.dataclass(frozen=True)
 class LoadedHives(Hives):
     r"""The hives of users who are signed in, of service accounts, and HKU\.DEFAULT: all that HKU has, or these."""
-
-    only: tuple[str, ...] = ()
 
     def text(self) -> str:
         """All but the hives of classes, whose names end in _Classes: HKEY_USERS has an underscore of its own."""
@@ -373,8 +381,6 @@ class LoadedHives(Hives):
 @dataclasses.dataclass(frozen=True)
 class StoredHives(Hives):
     """The hives of profiles that are on the disk only; each is loaded, used, and unloaded again."""
-
-    only: tuple[str, ...] = ()
 
     def text(self) -> str:
         """Of all profiles, or of these; a profile that is loaded already cannot be loaded, and says so."""
@@ -551,6 +557,10 @@ class Write(Statement):
         """Keep what was said."""
         answers.notes += [part.text.strip() for part in parts]
 
+    def pieces(self) -> list[Statement]:
+        """One for each value."""
+        return [dataclasses.replace(self, names=(name,)) for name in self.names] if len(self.names) > 1 else []
+
 
 @dataclasses.dataclass(frozen=True)
 class WritePower(Statement):
@@ -575,3 +585,11 @@ class WritePower(Statement):
     def take(self, parts: list[Part], answers: Answers) -> None:
         """Keep what was said."""
         answers.notes += [part.text.strip() for part in parts]
+
+    def pieces(self) -> list[Statement]:
+        """One for each setting, or for each scheme."""
+        if len(self.settings) > 1:
+            return [dataclasses.replace(self, settings=(setting,)) for setting in self.settings]
+        return (
+            [dataclasses.replace(self, schemes=(scheme,)) for scheme in self.schemes] if len(self.schemes) > 1 else []
+        )
