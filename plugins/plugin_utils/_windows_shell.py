@@ -12,6 +12,7 @@ connection gets them through its exec_command, in the words of the shell that an
 from __future__ import annotations
 
 import dataclasses
+import re
 import time
 import typing as t
 from xml.etree.ElementTree import ParseError
@@ -147,8 +148,9 @@ class ExecShell(WindowsShell):
         line = f"chcp 65001>nul&{line}"
         family = getattr(self.connection._shell, "SHELL_FAMILY", "")
         if family == "powershell":
-            # cmd.exe takes the outer quotes away (/s), and PowerShell hands over what is between single ones as it is.
-            escaped = line.replace("'", "''")
+            # cmd.exe takes the outer quotes away (/s), and PowerShell hands over what is between single ones as it is,
+            # but for those themselves, to which PowerShell counts the typographic ones.
+            escaped = re.sub("['\u2018-\u201b]", r"\g<0>\g<0>", line)
             line = f"cmd.exe /d /s /c '{escaped}'"
         elif family != "cmd":
             raise ShellError(
