@@ -58,11 +58,10 @@ class ShutdownAction(GuestAction):
         if self._task.check_mode:
             return {"changed": True, "outcome": "planned", "msg": "the guest would be asked to shut down"}
         cancelled = False
-        outcome, status = _request(shell, line)
+        outcome, status = _request(shell, line, options["message"])
         if outcome[0] == "scheduled" and options["cancel_scheduled"]:
-            shell.run(CANCEL)
-            cancelled = True
-            outcome, status = _request(shell, line)
+            cancelled = shell.run(CANCEL).status == 0
+            outcome, status = _request(shell, line, options["message"])
         name, text = outcome
         if name in DONE:
             shell.leave()
@@ -99,21 +98,24 @@ def command(options: t.Mapping[str, t.Any]) -> str:
     return " ".join(words)
 
 
-def _request(shell: WindowsShell, line: str) -> tuple[tuple[str, str], int | None]:
+def _request(shell: WindowsShell, line: str, message: str | None) -> tuple[tuple[str, str], int | None]:
     try:
         output = shell.run(line)
     except BrokenConnection as error:
         if not error.started:
             raise
         return CUT, None
-    return _outcome(output), output.status
+    return _outcome(output, message), output.status
 
 
-def _outcome(output: Output) -> tuple[str, str]:
+def _outcome(output: Output, message: str | None) -> tuple[str, str]:
     status = output.status
     for code, outcome in OUTCOMES.items():
         # An OpenSSH client keeps the lowest eight bits of an exit status; 0 is what none of the codes leaves of itself.
         if status == code or (status is not None and status == code & 0xFF):
             return outcome
     said = printable((output.errors or output.text).strip()[:300])
+    if message:
+        # PowerShell, for one, has the command line among its complaints.
+        said = "(left out, since the message may be in it)"
     return "refused", f"shutdown.exe ended with status {status} and said: {said}"
