@@ -112,19 +112,23 @@ def _power_scans() -> list[Statement]:
 def _power_writes(wrong: t.Sequence[Finding], reading: Reading) -> t.Iterator[Statement]:
     """A policy that overrides a setting is removed first, because powercfg fails under it."""
     settings: dict[tuple[str, str, int], None] = {}
+    policies: dict[Write, None] = {}
     for finding in wrong:
         place, data = finding.row.location, finding.row.desired.data
         if isinstance(place, PowerSetting) and isinstance(data, int):
             settings[place.subgroup, place.setting, data] = None
             if finding.state == "managed_by_policy":
-                yield Write(f"{POWER_POLICY}\\{place.setting}", _overriding(reading, place), "REG_DWORD", None)
+                key = f"{POWER_POLICY}\\{place.setting}"
+                policies[Write(key, _overriding(reading, key, finding.row), "REG_DWORD", None)] = None
+    yield from policies
     if settings:
         yield WritePower(reading.schemes, tuple(settings))
 
 
-def _overriding(reading: Reading, place: PowerSetting) -> tuple[str, ...]:
-    key = f"{POWER_POLICY}\\{place.setting}"
-    return tuple(name for name in MODES.values() if reading.value(key, name).value)
+def _overriding(reading: Reading, key: str, row: Row) -> tuple[str, ...]:
+    """The values of a policy that are not as wanted; one that is may stay."""
+    values = ((name, reading.value(key, name).value) for name in MODES.values())
+    return tuple(name for name, value in values if value and not row.desired.accepts(value.data))
 
 
 def _hives(wrong: t.Sequence[Finding]) -> t.Iterator[Statement]:
