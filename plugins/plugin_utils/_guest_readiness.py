@@ -125,14 +125,14 @@ def _compared(after: list[Finding], wrong: list[Finding], notes: list[str]) -> l
 
     A place may be new: without the policy that was in their way, the power schemes are looked at.
     """
-    rows = {finding.row.id for finding in wrong}
     were = {finding.place for finding in wrong}
     policies = {finding.row.id for finding in wrong if finding.state == "managed_by_policy"}
+    left = _left(wrong, after)
     compared = []
     for finding in after:
         if finding.state == "ok" and (finding.place in were or finding.row.id in policies):
             finding = finding.changed(state="fixed")
-        elif finding.state == "differs" and finding.row.id in rows:
+        elif finding in left:
             finding = finding.changed(detail="; ".join(filter(None, [finding.detail, *_complaints(notes)])))
         compared.append(finding)
     return compared
@@ -144,11 +144,26 @@ def _complaints(notes: t.Iterable[str]) -> list[str]:
     return sorted(set(said), key=said.count)[:3]
 
 
+def _left(wrong: list[Finding], after: list[Finding]) -> list[Finding]:
+    """What was to be mended and is not, or nobody knows whether it is."""
+    rows = {finding.row.id for finding in wrong}
+    were = {finding.place for finding in wrong}
+    return [
+        finding
+        for finding in after
+        if (finding.state == "differs" and finding.row.id in rows)
+        or (finding.state in ("managed_by_policy", "unreadable") and finding.place in were)
+    ]
+
+
 def _outcome(wrong: list[Finding], after: list[Finding]) -> dict[str, t.Any]:
     """Whether it was changed, and whether that failed somewhere."""
-    rows = {finding.row.id for finding in wrong}
-    left = [finding for finding in after if finding.row.id in rows and finding.state == "differs"]
-    changed = {"changed": any(finding.state == "fixed" for finding in after)}
+    left = _left(wrong, after)
+    # What was written and cannot be read may well have been changed.
+    changed = {
+        "changed": any(finding.state == "fixed" for finding in after)
+        or any(finding.state == "unreadable" for finding in left)
+    }
     if not left:
         return changed
     told = "; ".join(f"{finding.row.id} at {finding.location} ({finding.detail})" for finding in left[:3])
