@@ -88,14 +88,15 @@ def _timeout_parts(reading: Reading, pending: bool) -> dict[str, int]:
     minutes = reading.number(SYSTEM_POLICY, "ShutdownSessionTimeout")
     parts = {
         "base": BASE,
-        "sessions": SESSIONS[server] if minutes is None else minutes * 60,
+        "sessions": minutes * 60 if minutes else SESSIONS[server],
         "services": (_milliseconds(reading, CONTROL, "WaitToKillServiceTimeout") or SERVICES_STOP)
         + _preshutdown(reading),
     }
     scripts = reading.keys.get(SHUTDOWN_SCRIPTS)
     if scripts and scripts.there:
         seconds = reading.number(SYSTEM_POLICY, "MaxGPOScriptWait")
-        parts["scripts"] = SCRIPTS if seconds is None else seconds
+        # 0 is for ever, which no timeout can be; a script that ends by itself is given what Windows gives it.
+        parts["scripts"] = seconds or SCRIPTS
     if reading.number(rf"{CONTROL}\Session Manager\Memory Management", "ClearPageFileAtShutdown") == 1:
         parts["page_file"] = PAGE_FILE
     if pending:
