@@ -37,6 +37,8 @@ class GuestAction(ActionBase):
                 "become is not supported here: connect as a user who is an administrator of the guest, "
                 "and set become to false for this task"
             )
+        if not 0 < options["timeout"] < float("inf"):
+            raise AnsibleActionFail(f"timeout is {options['timeout']}; it must be a number of seconds above 0")
         shell = open_shell(self._connection, options["timeout"])
         try:
             result.update(self.work(shell, options))
