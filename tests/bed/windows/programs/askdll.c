@@ -1,0 +1,21 @@
+/* SPDX-FileCopyrightText: 2026 The winguest.shutdown contributors
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+
+/*
+ * A library that Wine's reg.exe loads in place of ntdll.dll, of which it needs one function (see askdll.def), so that
+ * the test bed is asked before reg.exe does anything, without a second process for each of the many calls of it.
+ */
+
+#include "ask.h"
+
+#include <windows.h>
+
+BOOL WINAPI DllMain(HINSTANCE library, DWORD reason, void *reserved)
+{
+    (void)library;
+    (void)reserved;
+    if (reason == DLL_PROCESS_ATTACH)
+        ask();
+    return TRUE;
+}
