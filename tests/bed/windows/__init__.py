@@ -21,10 +21,10 @@ What the model does is what Microsoft's documentation, its ADMX files and header
 decompilations of its programs, and field reports say; rules.py has each rule with its source and marks what no source
 says. None of it was compared with a running Windows. Values of another type than the sources name count as absent.
 
-What it does not simulate: the agent, fast startup and hybrid shutdowns, modern standby, hard-error boxes, user rights,
-and what a hibernated system resumes to. A shutdown that both waits and writes to the
-disk writes first; one that restarts only waits. Whatever would be on the screen is not there. The idle time runs only
-when a test says so (`left_alone`). All other times are Windows' seconds divided by `time_scale`, so that with 60 a
+What it does not simulate: the agent, modern standby, hard-error boxes, user rights, and what a hibernated system
+resumes to. Of a hybrid shutdown only what the next start does not read anew. A shutdown that both waits and writes to
+the disk writes first; one that restarts only waits. Whatever would be on the screen is not there. The idle time runs
+only when a test says so (`left_alone`). All other times are Windows' seconds divided by `time_scale`, so that with 60 a
 minute takes a second.
 
     snapshot.py    what the registry held at one moment

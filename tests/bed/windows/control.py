@@ -285,6 +285,8 @@ class Control:
         self._hybrid = False
         self.state = model.boot(self.system, now, self.situation, kept)
         self._log(*log.starts(unclean=not self._clean, hybrid=kept is not None))
+        if self.situation.damaged:
+            self._log(*log.damage(self.system))
         self._clean = False
         if self.state.request:
             self._due = time.monotonic() + self.state.request.seconds / self.time_scale
