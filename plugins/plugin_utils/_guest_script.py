@@ -51,13 +51,17 @@ class Line:
         """Read the output into the answers; returns the statements whose answer is missing or was cut off."""
         parts = _parts(output, self.mark)
         bounds = [index for index, part in enumerate(parts) if part.letter == "="]
-        unanswered = {str(index): statement for index, statement in enumerate(self.statements)}
-        # The mark of the next statement shows that an answer is whole.
-        for begin, end in zip(bounds, bounds[1:]):
-            statement = unanswered.pop(parts[begin].word, None)
-            if statement:
-                statement.take(parts[begin + 1 : end], answers)
-        return list(unanswered.values())
+        words = [parts[index].word for index in bounds]
+        unanswered = []
+        for index, statement in enumerate(self.statements):
+            # The mark of the next statement shows that an answer is whole. A mark that is there twice shows nothing.
+            begin, end = str(index), str(index + 1)
+            at = words.index(begin) if words.count(begin) == words.count(end) == 1 else len(words)
+            if words[at + 1 : at + 2] == [end]:
+                statement.take(parts[bounds[at] + 1 : bounds[at + 1]], answers)
+            else:
+                unanswered.append(statement)
+        return unanswered
 
 
 def fitting(statements: t.Iterable[Statement], nonce: str, longest: int = LONGEST_LINE) -> list[Statement]:
