@@ -142,7 +142,7 @@ class Machine:
 
     def simple(self, command: Simple, variables: dict[str, str]) -> None:
         """Run a command, and put what it prints where it belongs."""
-        text = substitute(command.text, variables).strip(" ")
+        text = substitute(command.text, variables).lstrip(" ")
         printed = self.execute(text)
         if not command.file:
             self._output += printed
