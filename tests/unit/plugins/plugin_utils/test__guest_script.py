@@ -95,7 +95,7 @@ statements = st.one_of(
 @given(st.lists(statements, max_size=6))
 def test_whatever_is_asked_no_line_is_too_long_and_none_is_lost(asked: list[Statement]) -> None:
     fitted = fitting(asked, NONCE)
-    made = lines(fitted, NONCE)
+    made = list(lines(fitted, NONCE))
     assert [statement for line in made for statement in line.statements] == fitted
     for line in made:
         assert len(line.text) <= LONGEST_LINE < 8191
@@ -106,13 +106,12 @@ def test_whatever_is_asked_no_line_is_too_long_and_none_is_lost(asked: list[Stat
 
 
 def test_lines_are_filled() -> None:
-    made = lines(plan.audit(ROWS), NONCE)
-    assert len(made) == 2 and lines([], NONCE) == []
+    assert len(list(lines(plan.audit(ROWS), NONCE))) == 2 and list(lines([], NONCE)) == []
 
 
 def test_what_no_line_can_hold_is_an_error_that_says_what() -> None:
     with pytest.raises(ScriptError, match=r"^Values needs more than the .* characters .* a command line"):
-        lines([Schemes(), Values(BASE, ("x" * 9000,))], NONCE)
+        list(lines([Schemes(), Values(BASE, ("x" * 9000,))], NONCE))
 
 
 # ---- answers come back to their questions
