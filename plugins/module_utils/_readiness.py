@@ -62,6 +62,11 @@ class Finding:
         """It with other fields."""
         return dataclasses.replace(self, **fields)
 
+    @property
+    def worth_telling(self) -> bool:
+        """Whether a shutdown suffers from it, or would have."""
+        return self.state == "fixed" or (self.row.effect != "informs" and self.state != "ok")
+
     def told(self, before: Finding | None = None) -> dict[str, t.Any]:
         """It as a dictionary for users; before is the same place before remediation."""
         before = before or self
