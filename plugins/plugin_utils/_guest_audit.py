@@ -12,6 +12,7 @@ import time
 import typing as t
 
 from ansible.errors import AnsibleConnectionFailure
+from ansible_collections.winguest.shutdown.plugins.module_utils._registry_text import printable
 from ansible_collections.winguest.shutdown.plugins.plugin_utils._guest_script import Line, fitting, lines
 from ansible_collections.winguest.shutdown.plugins.plugin_utils._guest_statements import (
     MOUNT,
@@ -76,7 +77,7 @@ class Questioner:
                 return line, self.shell.run(line.text)
             except BrokenConnection as broken:
                 if broken_before:
-                    raise ShellError(f"{broken} So it did before, with the same command; {LEFT_LOADED}") from broken
+                    raise ShellError(f"{broken} So it did before, with the same command; {LEFT_LOADED}") from None
                 broken_before = True
                 self._reconnect(broken)
                 # The guest may still be at it, so nothing of that may be taken for an answer of what comes next.
@@ -94,9 +95,10 @@ class Questioner:
                 return
             except Exception as error:
                 if time.monotonic() > deadline:
+                    said = printable(str(error)[:500])
                     raise AnsibleConnectionFailure(
-                        f"{broken} It could not be opened again within {RECONNECT_TIMEOUT} s: {error}; {LEFT_LOADED}"
-                    ) from error
+                        f"{broken} It could not be opened again within {RECONNECT_TIMEOUT} s: {said}; {LEFT_LOADED}"
+                    ) from None
             time.sleep(2)
 
     def _tidy_up(self, line: Line) -> None:

@@ -108,7 +108,7 @@ def _catalogue(options: t.Mapping[str, t.Any]) -> Catalogue:
             baseline=options["baseline"],
         )
     except CatalogueError as error:
-        raise AnsibleActionFail(str(error)) from error
+        raise AnsibleActionFail(str(error)) from None
 
 
 def _mendable(row: Row, options: t.Mapping[str, t.Any]) -> bool:
