@@ -58,7 +58,7 @@ def run(name: str, connection: Connection, check_mode: bool = False, **options: 
         environment=None,
         no_log=False,
     )
-    action = ACTIONS[name](task, connection, *[t.cast("t.Any", None)] * 4)
+    action = ACTIONS[name](t.cast("t.Any", task), t.cast("t.Any", connection), *[t.cast("t.Any", None)] * 4)
     return action.run(task_vars={})
 
 
@@ -147,7 +147,7 @@ def test_a_message_is_in_no_result(connection: Connection) -> None:
 
 
 def test_an_action_without_work_is_none() -> None:
-    action = GuestAction(types.SimpleNamespace(), *[t.cast("t.Any", None)] * 5)
+    action = GuestAction(*[t.cast("t.Any", None)] * 6)
     with pytest.raises(NotImplementedError):
         action.work(t.cast("t.Any", None), {})
     assert issubclass(ShellError, Exception)

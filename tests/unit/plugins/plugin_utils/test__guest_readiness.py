@@ -57,7 +57,8 @@ class Shell(WindowsShell):
 def work(machine: Machine, shell: Shell | None = None, info: bool = False, **options: t.Any) -> dict[str, t.Any]:
     kind = ReadinessAction if info else RemediationAction
     check_mode, diff = options.pop("check_mode", False), options.pop("diff", False)
-    action = kind(types.SimpleNamespace(check_mode=check_mode, diff=diff), *[t.cast("t.Any", None)] * 5)
+    task = t.cast("t.Any", types.SimpleNamespace(check_mode=check_mode, diff=diff))
+    action = kind(task, *[t.cast("t.Any", None)] * 5)
     defaults = {name: option.get("default") for name, option in kind.argument_spec.items()}
     assert options.keys() <= defaults.keys()
     return action.work(shell or Shell(machine), {**defaults, **options})
@@ -227,8 +228,13 @@ def test_problems_only() -> None:
     machine = windows()
     whole = work(machine, info=True)
     problems = work(machine, info=True, problems_only=True)
-    assert problems["findings"] == [finding for finding in whole["findings"] if finding["state"] != "ok"]
+    in_the_way = [finding for finding in whole["findings"] if finding["effect"] != "informs"]
+    assert problems["findings"] == [finding for finding in in_the_way if finding["state"] != "ok"] != []
     assert problems["totals"] == whole["totals"] and problems["verdicts"] == whole["verdicts"]
+    fixed = work(machine, problems_only=True, enforce=["status_messages"])["findings"]
+    assert {finding["state"] for finding in fixed if finding["id"] in ("status_messages", "auto_end_tasks")} == {
+        "fixed"
+    }
 
 
 @pytest.mark.parametrize(

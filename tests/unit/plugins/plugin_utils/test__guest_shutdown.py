@@ -55,7 +55,7 @@ class Shell(WindowsShell):
 
 def work(shell: Shell, check_mode: bool = False, **options: t.Any) -> dict[str, t.Any]:
     assert options.keys() <= DEFAULTS.keys()
-    action = ShutdownAction(types.SimpleNamespace(check_mode=check_mode), *[t.cast("t.Any", None)] * 5)
+    action = ShutdownAction(t.cast("t.Any", types.SimpleNamespace(check_mode=check_mode)), *[t.cast("t.Any", None)] * 5)
     return action.work(shell, {**DEFAULTS, **options})
 
 

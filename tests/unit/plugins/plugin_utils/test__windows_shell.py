@@ -35,7 +35,7 @@ Piece = tuple[bytes, bytes, int, bool]
 class Protocol:
     """pywinrm's, as far as it is used; get_command_output_raw gives these pieces or raises them."""
 
-    def __init__(self, *pieces: Piece | Exception, start: Exception | None = None) -> None:
+    def __init__(self, *pieces: Piece | Exception, start: BaseException | None = None) -> None:
         self.pieces: t.Iterator[Piece | Exception] = iter(pieces)
         self.start = start
         self.asked: list[tuple[str, ...]] = []
@@ -182,10 +182,8 @@ def test_what_ansible_or_a_user_raises_is_left_as_it_is() -> None:
     for error in (AnsibleConnectionFailure("no route"), ShellError("a reason")):
         with pytest.raises(type(error), match=str(error)):
             winrm_shell(Protocol(start=error)).run("a line")
-    protocol = Protocol()
-    protocol.run_command = t.cast("t.Any", lambda shell, line: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
-        winrm_shell(protocol).run("a line")
+        winrm_shell(Protocol(start=KeyboardInterrupt())).run("a line")
 
 
 def test_the_words_of_a_client_are_shown_in_part() -> None:
