@@ -50,7 +50,8 @@ class Questioner:
 
         A statement that prints too much is taken apart and, where it cannot be, left unread; the others are asked on.
         """
-        pending = fitting(statements, self.nonce)
+        # What is asked for twice is asked once, where it comes first: all that is written comes before.
+        pending = fitting(dict.fromkeys(statements), self.nonce)
         waiting = set(pending if needed is None else fitting(needed, self.nonce))
         while waiting:
             line, output = self._run(pending)
