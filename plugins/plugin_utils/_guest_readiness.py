@@ -154,7 +154,7 @@ def _compared(
 
 def _complaints(notes: t.Iterable[str]) -> list[str]:
     """What the programs have said, each once; a success, in whatever language, is said more than once."""
-    said = [note[:300] for note in notes if note]
+    said = [line.strip()[:300] for note in notes for line in note.splitlines() if line.strip()]
     return sorted(set(said), key=said.count)[:3]
 
 
