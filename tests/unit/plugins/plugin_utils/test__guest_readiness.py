@@ -322,6 +322,23 @@ def test_what_cannot_be_written_is_a_failure_with_the_programs_own_words() -> No
     assert (only["changed"], only["failed"]) == (False, True)
 
 
+def test_a_complaint_is_found_among_many_successes() -> None:
+    custom = [
+        {
+            "id": f"row_{number}",
+            "scenario": "other",
+            "title": "A row",
+            "registry": {"key": r"HKLM\SOFTWARE\Example", "name": f"Name {number}", "type": "REG_DWORD"},
+            "desired": 7,
+        }
+        for number in range(20)
+    ]
+    machine = windows()
+    machine.denied_names.add("Name 13")
+    result = work(machine, custom_rows=custom, rows=[str(row["id"]) for row in custom])
+    assert "1 findings could not be mended: row_13" in result["msg"] and DENIED in result["msg"]
+
+
 def test_what_was_written_and_cannot_be_read_is_a_failure_and_a_change() -> None:
     machine = windows()
     busy = f"hku\\winguest-{BOB}".casefold()
