@@ -83,6 +83,11 @@ class RemediationAction(GuestAction):
         writes = [] if self._task.check_mode else plan.remediation(wrong, reading)
         try:
             questioner.ask([*writes, *pending])
+            left = _left(wrong, findings(catalogue, reading)) if writes else []
+            if left:
+                # Once more: a profile may have been in use for a moment. The words of the first attempt are not needed.
+                questioner.answers.notes.clear()
+                questioner.ask(plan.remediation(left, reading))
         except ShellError as error:
             told = _told(findings(catalogue, reading), {}, reading, options)
             return {**told, "changed": bool(writes), "failed": True, "msg": f"{error} {HALF_WAY if writes else ''}"}
