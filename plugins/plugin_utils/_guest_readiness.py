@@ -27,6 +27,7 @@ from ansible_collections.winguest.shutdown.plugins.module_utils._registry_text i
 from ansible_collections.winguest.shutdown.plugins.plugin_utils import _guest_plan as plan
 from ansible_collections.winguest.shutdown.plugins.plugin_utils._guest_action import GuestAction
 from ansible_collections.winguest.shutdown.plugins.plugin_utils._guest_audit import Questioner
+from ansible_collections.winguest.shutdown.plugins.plugin_utils._guest_statements import Unload
 from ansible_collections.winguest.shutdown.plugins.plugin_utils._windows_shell import ShellError, WindowsShell
 
 HALF_WAY = "Some of the settings may have been written already; running again goes on from there."
@@ -85,9 +86,9 @@ class RemediationAction(GuestAction):
             questioner.ask([*writes, *pending])
             left = _left(wrong, findings(catalogue, reading)) if writes else []
             if left:
-                # Once more: a profile may have been in use for a moment. The words of the first attempt are not needed.
+                # Once more, since a profile may have been in use for a moment, and may so have stayed loaded.
                 questioner.answers.notes.clear()
-                questioner.ask(plan.remediation(left, reading))
+                questioner.ask([Unload(), *plan.remediation(left, reading)])
         except ShellError as error:
             told = _told(findings(catalogue, reading), {}, reading, options)
             return {**told, "changed": bool(writes), "failed": True, "msg": f"{error} {HALF_WAY if writes else ''}"}
