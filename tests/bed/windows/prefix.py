@@ -45,6 +45,10 @@ clients want them for a shell. What is seen of a language is set apart from that
 LANGUAGES = {"en-US": "C", "de-DE": "de_DE.UTF-8"}
 
 
+SERVICES = "[System\\\\CurrentControlSet\\\\Services\\\\"
+"""How a service's key begins in Wine's text of a registry."""
+
+
 class PrefixError(RuntimeError):
     """A prefix cannot be made or copied; the text says why and what to do."""
 
@@ -198,7 +202,7 @@ def _disable_services(registry: Path) -> None:
     for number, line in enumerate(lines):
         if line.startswith("["):
             key = line
-        elif line.startswith('"Start"=') and key.startswith(r"[System\\CurrentControlSet\\Services" "\\"):
+        elif line.startswith('"Start"=') and key.startswith(SERVICES):
             lines[number] = '"Start"=dword:00000004'
     registry.write_text("\n".join(lines), encoding="utf-8")
 

@@ -298,7 +298,7 @@ def test_other_connections_reconnect_as_far_as_they_can() -> None:
 @pytest.mark.parametrize(("transport", "kind"), [("winrm", WinrmShell), ("psrp", ExecShell), ("ssh", ExecShell)])
 def test_which_shell_a_connection_has(transport: str, kind: type) -> None:
     shell = open_shell(t.cast("t.Any", types.SimpleNamespace(transport=transport)), 7.0)
-    assert type(shell) is kind and shell.timeout == 7.0
+    assert isinstance(shell, kind) and shell.timeout == 7.0
 
 
 def test_the_little_reader_of_arguments_is_right() -> None:
