@@ -90,6 +90,12 @@ def test_a_command_runs_in_the_open_shell_and_is_cleaned_up_after() -> None:
     ]
 
 
+def test_a_guest_that_may_be_gone_by_then_is_told_nothing_afterwards() -> None:
+    protocol = Protocol((b"a", b"", 0, True))
+    assert winrm_shell(protocol).run("a line", clean_up=False) == Output("a", "", 0)
+    assert [asked[0] for asked in protocol.asked] == ["connect", "run", "output"]
+
+
 def test_a_clean_up_that_fails_spoils_nothing() -> None:
     protocol = Protocol((b"a", b"", 0, True))
     protocol.clean_up = OSError("gone")
