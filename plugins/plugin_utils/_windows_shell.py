@@ -195,7 +195,9 @@ class _Told:
         client = type(error).__module__.partition(".")[0]
         if client in ("requests", "urllib3", "http") or isinstance(error, (OSError, EOFError, ParseError)):
             raise BrokenConnection(f"the connection to the guest broke: {text}") from None
-        if getattr(error, "wsman_fault_code", None) in LOST_SHELL or getattr(error, "code", 0) in BAD_GATEWAYS:
+        # Windows has some of its codes in one place of a fault, and a full quota's in the other.
+        codes = [getattr(error, name, None) for name in ("wsman_fault_code", "wmierror_code")]
+        if any(code in LOST_SHELL for code in codes) or getattr(error, "code", 0) in BAD_GATEWAYS:
             raise BrokenConnection(f"the guest's WinRM service gave up the shell: {text}") from None
         raise ShellError(f"the guest did not run a command: {text}") from None
 
