@@ -10,6 +10,7 @@ What ansible-playbook adds to that, ansible_run.py runs.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 from unittest import mock
@@ -67,4 +68,5 @@ def act(
             result: dict[str, Any] = plugin.run(task_vars=host)
         return result
     finally:
-        connection.close()
+        with contextlib.suppress(Exception):  # Ansible does not mind either
+            connection.close()
