@@ -71,6 +71,8 @@ class Answers:
     """What this guest's reg.exe says, in its language, about a key or a value that is not there."""
     notes: list[str] = dataclasses.field(default_factory=list)
     """What the programs that write have said; it is only shown where a value is not as it should be afterwards."""
+    texts: dict[Statement, str] = dataclasses.field(default_factory=dict)
+    """The answers that are kept as they are, for others to read."""
 
     def seen(self, text: str, name: str) -> Seen:
         """What an answer of `reg query KEY /v NAME` says."""
