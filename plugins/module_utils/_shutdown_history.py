@@ -60,6 +60,8 @@ MOST_TOLD = 20
 
 MOST_BLOCKING = 50
 
+_KINDS = {(query.provider, number) for query in QUERIES for number in query.ids}
+_START = (EVENT_LOG, 6005)
 _BOOT = ((KERNEL_GENERAL, 12), (KERNEL_POWER, 41), (EVENT_LOG, 6008))
 _IN_ORDER = (EVENT_LOG, USER32, SERVICES)
 
@@ -76,11 +78,11 @@ class Uptime:
 
     def of(self, provider: str, *ids: int) -> list[Event]:
         """Its events of this provider with these numbers."""
-        return [event for event in self.events if (event.provider, event.id) in {(provider, number) for number in ids}]
+        return [event for event in self.events if event.provider == provider and event.id in ids]
 
     def booted(self, provider: str, number: int) -> Event | None:
         """What its boot has told."""
-        return next((event for event in self.boot if (event.provider, event.id) == (provider, number)), None)
+        return next((event for event in self.boot if _kind(event) == (provider, number)), None)
 
     @property
     def asked(self) -> Event | None:
@@ -106,20 +108,20 @@ class Uptime:
 def uptimes(events: t.Iterable[Event]) -> list[Uptime]:
     """All of them, the oldest first; the last one has not ended."""
     # One event may have been read more than once.
-    known = {(event.log, event.record): _canonical(event) for event in events}
+    known = {(event.log, event.record): event for event in map(_canonical, events) if _kind(event) in _KINDS}
     ordered = sorted(known.values(), key=lambda event: (event.log, event.record))
-    starts = [event for event in ordered if (event.provider, event.id) == (EVENT_LOG, 6005)]
+    starts = [event for event in ordered if _kind(event) == _START]
     found = [Uptime(), *(Uptime(start) for start in starts)]
     records = [start.record for start in starts]
     placed: list[tuple[float, int]] = []
     later: list[Event] = []
     for event in ordered:
-        if (event.provider, event.id) in _BOOT:
+        if _kind(event) in _BOOT:
             index = _nearest(starts, event)
             found[index].boot.append(event)
         elif event.provider in _IN_ORDER:
             index = bisect.bisect(records, event.record)
-            if (event.provider, event.id) != (EVENT_LOG, 6005):
+            if _kind(event) != _START:
                 found[index].events.append(event)
         else:
             later.append(event)
@@ -132,6 +134,10 @@ def uptimes(events: t.Iterable[Event]) -> list[Uptime]:
     for uptime in found:
         uptime.events.sort(key=lambda event: event.time)
     return found
+
+
+def _kind(event: Event) -> tuple[str, int]:
+    return event.provider, event.id
 
 
 def _canonical(event: Event) -> Event:
@@ -310,7 +316,7 @@ _OBSTACLES: dict[tuple[str, int], tuple[str, int, str]] = {
 
 def _obstacles(uptime: Uptime) -> t.Iterator[tuple[str, Event]]:
     for event in uptime.events:
-        kind = (event.provider, event.id)
+        kind = _kind(event)
         if kind in _OBSTACLES:
             before, position, after = _OBSTACLES[kind]
             yield f"{before}{_plain(event.text(position))}{after}", event
