@@ -96,8 +96,8 @@ stops:
       sample: "2026-09-01T17:04:02.500Z"
     clean:
       description:
-        - Whether it stopped in order, with the event log closed, and nothing amiss at the next boot; null where no event
-          says so.
+        - Whether it stopped in order, with the event log closed, and nothing amiss at the next boot; null where no
+          event says so.
       returned: always
       type: bool
       sample: true
@@ -267,8 +267,8 @@ current:
   sample: {"start": "2026-09-01T17:04:02.500Z", "stop": null, "vetoed_by": []}
 blocking:
   description:
-    - What holds a shutdown up now, and what has held one up, swallowed it, or made it take longer, since the oldest stop
-      that is told; the newest first.
+    - What holds a shutdown up now, and what has held one up, swallowed it, or made it take longer, as far back as stops
+      are told; the newest first.
   returned: when the guest answered
   type: list
   elements: str
