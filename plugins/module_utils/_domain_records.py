@@ -3,7 +3,7 @@
 
 # PRIVATE to the collection winguest.shutdown: it may change at any time.
 
-"""What domains keep of their shutdowns: which domains are meant, what is on record, and what of it may be cleared."""
+"""What domains keep of their shutdowns: which domains are meant, what is on record, and what may be cleared of it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import typing as t
 
 from ansible_collections.winguest.shutdown.plugins.module_utils import _domain_names as names
 from ansible_collections.winguest.shutdown.plugins.module_utils import _facts
+from ansible_collections.winguest.shutdown.plugins.module_utils import _selection as selection
 from ansible_collections.winguest.shutdown.plugins.module_utils._acts import read_record
 from ansible_collections.winguest.shutdown.plugins.module_utils._lanes import TimeLimit, within
 from ansible_collections.winguest.shutdown.plugins.module_utils._record import Record, RecordError, Request
@@ -71,27 +72,11 @@ class Kept:
 
 
 def wanted(params: t.Mapping[str, t.Any]) -> list[tuple[str, str | None, str | None]]:
-    """The domains that the options name; none with all=true. Raises SelectionError for what cannot be meant."""
-    entries = params["domains"]
-    if (entries is None) != params["all"]:
-        raise _facts.SelectionError("give exactly one of domains, a list of the domains, and all=true")
-    if params["name_pattern"] is not None and not params["all"]:
-        raise _facts.SelectionError("name_pattern chooses among all domains; it needs all=true")
-    if entries is not None and not entries:
-        raise _facts.SelectionError("domains is empty; name at least one domain, or use all=true for every domain")
-    found = []
-    for index, entry in enumerate(entries or []):
-        where = f"domains[{index}]"
-        named = {"name": entry} if isinstance(entry, str) else entry
-        if (
-            not isinstance(named, dict)
-            or not named
-            or named.keys() - {"name", "uuid"}
-            or not all(isinstance(value, str) and value for value in named.values())
-        ):
-            raise _facts.SelectionError(f"{where} is {entry!r}; give a name, or a dictionary with name or uuid")
-        found.append((where, named.get("name"), named.get("uuid")))
-    return found
+    """The domains that the options name; none with all=true. Raises ValueError for what cannot be meant."""
+    selection.check_selection(params, "look at")
+    return selection.read_entries(
+        params["domains"] or [], selection.entry_options({}), lambda entry: (entry.where, entry.name, entry.uuid)
+    )
 
 
 def look(domain: t.Any) -> Kept:

@@ -20,6 +20,7 @@ description:
 extends_documentation_fragment:
   - winguest.shutdown._attributes
   - winguest.shutdown._attributes.info_module
+  - winguest.shutdown._attributes.action_group
 requirements:
   - python >= 3.9
   - libvirt-python (the package C(python3-libvirt) of the distribution)
@@ -213,7 +214,7 @@ domains:
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.winguest.shutdown.plugins.module_utils import _domain_records as records
-from ansible_collections.winguest.shutdown.plugins.module_utils import _evidence, _facts
+from ansible_collections.winguest.shutdown.plugins.module_utils import _evidence, _facts, _selection
 from ansible_collections.winguest.shutdown.plugins.module_utils._hypervisor import (
     LIBVIRT_IMPORT_ERROR,
     Hypervisor,
@@ -223,10 +224,7 @@ from ansible_collections.winguest.shutdown.plugins.module_utils._hypervisor impo
 )
 
 OPTIONS: dict[str, dict[str, object]] = {
-    "uri": {"type": "str", "default": "qemu:///system"},
-    "domains": {"type": "list", "elements": "raw"},
-    "all": {"type": "bool", "default": False},
-    "name_pattern": {"type": "str"},
+    **_selection.OPTIONS,
     "evidence_dir": {"type": "path", "default": "/var/lib/winguest/evidence"},
 }
 
@@ -254,7 +252,7 @@ def main() -> None:
         module.fail_json(msg=missing_required_lib("libvirt"), exception=LIBVIRT_IMPORT_ERROR)
     try:
         domains = read(module)
-    except (_facts.SelectionError, _evidence.EvidenceError, HypervisorError) as error:
+    except (ValueError, _evidence.EvidenceError, HypervisorError) as error:
         module.fail_json(msg=str(error))
     except LibvirtError as error:
         module.fail_json(msg=f"libvirt failed while the domains were looked at: {error}")

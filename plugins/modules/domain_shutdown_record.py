@@ -20,6 +20,7 @@ description:
   - Runs on the hypervisor, and needs nothing there but Python and libvirt's Python bindings.
 extends_documentation_fragment:
   - winguest.shutdown._attributes
+  - winguest.shutdown._attributes.action_group
 attributes:
   check_mode:
     support: full
