@@ -172,8 +172,10 @@ def test_a_method_without_a_carrier_is_left_out_and_noted() -> None:
     assert case.policy.methods == ("acpi",)
     assert said(case, "found") == [
         "running (booted)",
-        "method agent left out: the domain's definition has nothing to carry it",
+        "method agent left out: the domain's definition has nothing to carry it [domain_agent_channel]: add a channel "
+        "org.qemu.guest_agent.0 to the domain's XML and start it anew, or do without the agent",
     ]
+    assert case.result()["plan"][-1] == f"note: {said(case, 'found')[-1]}"
 
 
 def test_a_record_that_cannot_be_read_is_noted() -> None:
