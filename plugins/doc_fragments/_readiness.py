@@ -46,7 +46,7 @@ options:
     default: []
   problems_only:
     description:
-      - Leave findings that are C(ok) out of RV(findings).
+      - Leave findings out of RV(findings) that are C(ok) and, unless they were fixed, those that only inform.
     type: bool
     default: false
   timeout:

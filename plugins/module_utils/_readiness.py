@@ -63,9 +63,9 @@ class Finding:
         return dataclasses.replace(self, **fields)
 
     @property
-    def in_the_way(self) -> bool:
-        """Whether a shutdown suffers from it."""
-        return self.row.effect != "informs" and self.state not in ("ok", "fixed")
+    def worth_telling(self) -> bool:
+        """Whether a shutdown suffers from it, or would have."""
+        return self.state == "fixed" or (self.row.effect != "informs" and self.state != "ok")
 
     def told(self, before: Finding | None = None) -> dict[str, t.Any]:
         """It as a dictionary for users; before is the same place before remediation."""
@@ -199,9 +199,9 @@ def _users(row: Row, place: UserValue, waiver: str, reading: Reading) -> t.Itera
         location = f"{key}\\{place.name}" + ("" if hive.kind == "loaded" else f" ({hive.kind})")
         seen = Seen(trouble=hive.trouble) if hive.trouble else reading.value(key, place.name)
         yield _value(row, waiver, reading, location, seen, hive)
-    for kind in ("system", "default"):
+    for name, kind in ((".DEFAULT", "system"), ("default", "default")):
         if kind not in kinds:
-            hive = Hive(kind, kind)
+            hive = Hive(name, kind)
             yield Finding(row, f"{hive.key(place.key)}\\{place.name} ({kind})", "unreadable", detail="it was not found")
 
 
@@ -244,7 +244,8 @@ def _two(row: Row, place: TwoValues, waiver: str, reading: Reading) -> Finding:
     if one.data == other.data:
         return Finding(row, location, "ok", one.data)
     state, why = state_of_wrong(row, waiver)
-    return Finding(row, location, state, f"{shown(one.data)}, and {shown(other.data)}", why)
+    told = " and ".join("nothing" if seen.data is None else str(shown(seen.data)) for seen in (one, other))
+    return Finding(row, location, state, told, why)
 
 
 def _services(row: Row, place: ServiceValues, waiver: str, reading: Reading) -> t.Iterator[Finding]:

@@ -59,15 +59,16 @@ def parse_numbers(text: str, root: str, name: str) -> dict[str, int]:
     r"""The numbers that `reg query ROOT /s /v NAME` found: by key, which begins with HKLM\ or HKU\.
 
     Raises RegistryTextError if anything else is among them, since then no line can be told from one that only looks
-    like it. One line that is neither key nor value may close the text: there Windows tells how many it has found.
+    like it. The last line is the only one that is neither key nor value. It tells, in the guest's language, how many
+    were found; another line there is a complaint, and what comes before it is not all.
     """
     numbers: dict[str, int] = {}
     key = ""
     *lines, rest = re.split(r"\r?\n", text)
     if rest:
         raise RegistryTextError("the answer is cut off")
-    lines = [line for line in lines if line.strip()]
-    for index, line in enumerate(lines):
+    *lines, last = [line for line in lines if line.strip()] or [""]
+    for line in lines:
         if _KEY_LINE.fullmatch(line):
             key = short_key(line)
             # The name of a key may have line ends in it and pass for more than one line, but has no backslash.
@@ -80,8 +81,10 @@ def parse_numbers(text: str, root: str, name: str) -> dict[str, int]:
             if key in numbers:
                 raise RegistryTextError(f"{key} is there twice")
             numbers[key] = value.data
-        elif index != len(lines) - 1:
+        else:
             raise RegistryTextError("the answer has a line that is neither a key nor a value")
+    if last.startswith((BLANKS, "HKEY_")) or re.findall("[0-9]+", last) != [str(len(numbers))]:
+        raise RegistryTextError(f"the answer is not all that there is: it ends with {last[:200]!r}")
     return numbers
 
 

@@ -71,7 +71,7 @@ class Questioner:
         """Run as many statements as a command line holds, in a new connection where it breaks."""
         broken_before = False
         while True:
-            line = lines(pending, self.nonce)[0]
+            line = next(lines(pending, self.nonce))
             try:
                 return line, self.shell.run(line.text)
             except BrokenConnection as broken:
@@ -101,7 +101,7 @@ class Questioner:
 
     def _tidy_up(self, line: Line) -> None:
         """Leave nothing loaded and no file, after a command line that did not come to its end."""
-        self._try(lines([Unload()], self.nonce)[0].text)
+        self._try(next(lines([Unload()], self.nonce)).text)
         self._try(f"del {line.file}")
 
     def _try(self, line: str) -> None:

@@ -97,9 +97,10 @@ class RemediationAction(GuestAction):
         except ShellError as error:
             told = _told(findings(catalogue, reading), {}, reading, options)
             return {**told, "changed": bool(writes), "failed": True, "msg": f"{error} {HALF_WAY if writes else ''}"}
-        after = _compared(findings(catalogue, reading), wrong, questioner.answers.notes) if writes else []
-        after = after or findings(catalogue, reading)
-        were = {finding.place: finding for finding in wrong} if writes else {}
+        after = findings(catalogue, reading)
+        were = _before(before, after)
+        if writes:
+            after = _compared(after, were, wrong, questioner.answers.notes)
         return {
             **_told(after, were, reading, options),
             **(_outcome(wrong, after) if writes else {"changed": bool(wrong)}),
@@ -139,17 +140,30 @@ def _to_be_mended(finding: Finding, options: t.Mapping[str, t.Any]) -> bool:
     return finding.state == "differs" or (finding.state == "managed_by_policy" and options["override_policy"])
 
 
-def _compared(after: list[Finding], wrong: list[Finding], notes: list[str]) -> list[Finding]:
-    """The findings afterwards: what was wrong and no longer is, is fixed; what still is, has the programs' own words.
+def _before(before: list[Finding], after: list[Finding]) -> dict[tuple[str, str], Finding]:
+    """For the place of each finding afterwards, what was found there before; of rows that are mended only.
 
-    A place may be new: without the policy that was in their way, the power schemes are looked at.
+    A power scheme may be new, because a policy overrode it before. Then that is what was found.
     """
-    were = {finding.place for finding in wrong}
-    policies = {finding.row.id for finding in wrong if finding.state == "managed_by_policy"}
+    were = {finding.place: finding for finding in before}
+    policies = {(one.row.id, _setting(one)): one for one in before if one.state == "managed_by_policy"}
+    found = {one.place: were.get(one.place) or policies.get((one.row.id, _setting(one))) for one in after}
+    return {place: finding for place, finding in found.items() if finding}
+
+
+def _setting(finding: Finding) -> str:
+    """Mode and name of a power setting, which are what its places in schemes and policies have in common."""
+    return finding.location.rpartition(", ")[2]
+
+
+def _compared(
+    after: list[Finding], were: dict[tuple[str, str], Finding], wrong: list[Finding], notes: list[str]
+) -> list[Finding]:
+    """The findings afterwards: what was mended is fixed, and what is still wrong has the programs' own words."""
     left = _left(wrong, after)
     compared = []
     for finding in after:
-        if finding.state == "ok" and (finding.place in were or finding.row.id in policies):
+        if finding.state == "ok" and were.get(finding.place) in wrong:
             finding = finding.changed(state="fixed")
         elif finding in left:
             finding = finding.changed(detail="; ".join(filter(None, [finding.detail, *_complaints(notes)])))
@@ -192,8 +206,8 @@ def _outcome(wrong: list[Finding], after: list[Finding]) -> dict[str, t.Any]:
 def _told(
     after: list[Finding], were: dict[tuple[str, str], Finding], reading: Reading, options: t.Mapping[str, t.Any]
 ) -> dict[str, t.Any]:
-    """The result; were has the findings that were not as they are now."""
-    told = [finding for finding in after if finding.state != "ok" or not options["problems_only"]]
+    """The result; were has what was found before remediation, by place."""
+    told = [finding for finding in after if finding.worth_telling or not options["problems_only"]]
     product = reading.value(r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion", "ProductName").data
     return {
         "changed": False,

@@ -51,13 +51,17 @@ class Line:
         """Read the output into the answers; returns the statements whose answer is missing or was cut off."""
         parts = _parts(output, self.mark)
         bounds = [index for index, part in enumerate(parts) if part.letter == "="]
-        unanswered = {str(index): statement for index, statement in enumerate(self.statements)}
-        # The mark of the next statement shows that an answer is whole.
-        for begin, end in zip(bounds, bounds[1:]):
-            statement = unanswered.pop(parts[begin].word, None)
-            if statement:
-                statement.take(parts[begin + 1 : end], answers)
-        return list(unanswered.values())
+        words = [parts[index].word for index in bounds]
+        unanswered = []
+        for index, statement in enumerate(self.statements):
+            # The mark of the next statement shows that an answer is whole. A mark that is there twice shows nothing.
+            begin, end = str(index), str(index + 1)
+            at = words.index(begin) if words.count(begin) == words.count(end) == 1 else len(words)
+            if words[at + 1 : at + 2] == [end]:
+                statement.take(parts[bounds[at] + 1 : bounds[at + 1]], answers)
+            else:
+                unanswered.append(statement)
+        return unanswered
 
 
 def fitting(statements: t.Iterable[Statement], nonce: str, longest: int = LONGEST_LINE) -> list[Statement]:
@@ -69,24 +73,25 @@ def fitting(statements: t.Iterable[Statement], nonce: str, longest: int = LONGES
     return made
 
 
-def lines(statements: t.Iterable[Statement], nonce: str, longest: int = LONGEST_LINE) -> list[Line]:
+def lines(statements: t.Iterable[Statement], nonce: str, longest: int = LONGEST_LINE) -> t.Iterator[Line]:
     """Put the statements into command lines, in their order. nonce: a few random hexadecimal digits.
 
     The output goes to a file first, so that it arrives at once and not program by program.
     """
-    made: list[Line] = []
-    waiting: list[Statement] = []
+    made: Line | None = None
     for statement in statements:
-        if waiting and len(_line([*waiting, statement], nonce).text) > longest:
-            made.append(_line(waiting, nonce))
-            waiting = []
-        waiting.append(statement)
-        if len(waiting) == 1 and len(_line(waiting, nonce).text) > longest:
+        longer = _line([*(made.statements if made else ()), statement], nonce)
+        if made and len(longer.text) > longest:
+            yield made
+            longer = _line([statement], nonce)
+        if len(longer.text) > longest:
             raise ScriptError(
                 f"{type(statement).__name__} needs more than the {longest} characters that a command line may have: "
                 f"{str(statement)[:300]}"
             )
-    return [*made, _line(waiting, nonce)] if waiting else made
+        made = longer
+    if made:
+        yield made
 
 
 def _line(statements: t.Sequence[Statement], nonce: str) -> Line:

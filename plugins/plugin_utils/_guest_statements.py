@@ -386,12 +386,12 @@ class StoredHives(Hives):
 
     def text(self) -> str:
         """Of all profiles, or of these; a profile that is loaded already cannot be loaded, and says so."""
-        profiles = f"/f \"tokens=*\" %k in ('reg query {quoted(PROFILES)}')"
+        profiles, key, name = f"/f \"tokens=*\" %k in ('reg query {quoted(PROFILES)}')", "%k", "%~nxk"
         if self.only:
-            profiles = f"%k in ({' '.join(quoted(f'{PROFILES}{chr(92)}{name}') for name in self.only)})"
-        # %k is in quotes of its own where it is one of a set, and in none where it comes from a query.
-        path = '/f "tokens=1,2*" %g in (\'reg query "%~k" /v ProfileImagePath\')'
-        used = self.loaded(f"HKU\\{MOUNT}%~nxk", "%i", "%~nxk")
+            # Not their keys: what looks like a path loses its folder in Wine's sets.
+            profiles, key, name = f"%k in ({items(self.only)})", f"{PROFILES}\\%k", "%k"
+        path = f"/f \"tokens=1,2*\" %g in ('reg query {quoted(key)} /v ProfileImagePath')"
+        used = self.loaded(f"HKU\\{MOUNT}{name}", "%i", name)
         return loop(profiles, loop(path, f'if "%g"=="ProfileImagePath" {group(used)}'))
 
     def loaded(self, mount: str, profile: str, name: str) -> str:

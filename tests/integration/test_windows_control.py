@@ -211,6 +211,7 @@ def test_updates_that_are_cut_off_stay_and_are_seen(start: Start) -> None:
 
 def test_a_damaged_guest_hangs_and_does_not_answer(start: Start) -> None:
     guest = start({}, replace(QUICK, damaged=True))
+    assert {55, 1119} < set(guest.logged())
     guest.press("damaged")
     guest.control.wait_until(lambda: not guest.control.reachable)
     guest.domain.shutdownFlags(libvirt.VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN)

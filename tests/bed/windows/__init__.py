@@ -3,9 +3,9 @@
 
 """The simulated Windows guest: a simulator of how a Windows answers a power button and WinRM, and no Windows.
 
-    with Bed() as bed, SimulatedWindows("one", SERVER_2022, bed=bed, registry=OBEDIENT) as windows:
+    with Bed() as bed, SimulatedWindows(bed, "one", SERVER_2022, registry=OBEDIENT) as windows:
         windows.start()
-        ... press its button through libvirt, or run commands on it through WinRM at windows.address ...
+        ... press its button through libvirt, or run commands on it through WinRM, as windows.variables say ...
         windows.decisions
 
 It is made of four things:
@@ -21,15 +21,16 @@ What the model does is what Microsoft's documentation, its ADMX files and header
 decompilations of its programs, and field reports say; rules.py has each rule with its source and marks what no source
 says. None of it was compared with a running Windows. Values of another type than the sources name count as absent.
 
-What it does not simulate: the agent, fast startup and hybrid shutdowns, modern standby, hard-error boxes, user rights,
-and what a hibernated system resumes to. A shutdown that both waits and writes to the
-disk writes first; one that restarts only waits. Whatever would be on the screen is not there. The idle time runs only
-when a test says so (`left_alone`). All other times are Windows' seconds divided by `time_scale`, so that with 60 a
+What it does not simulate: the agent, modern standby, hard-error boxes, user rights, and what a hibernated system
+resumes to. Of a hybrid shutdown only what the next start does not read anew. A shutdown that both waits and writes to
+the disk writes first; one that restarts only waits. Whatever would be on the screen is not there. The idle time runs
+only when a test says so (`left_alone`). All other times are Windows' seconds divided by `time_scale`, so that with 60 a
 minute takes a second.
 
     snapshot.py    what the registry held at one moment
     registry.py    the registry of a guest that runs
-    wine.py        the Wine prefix that holds it and runs the commands
+    prefix.py      the Wine prefix that is made once, and copied for each guest
+    wine.py        the Wine of a guest, which holds its registry and runs its commands
     programs/      programs that run in Wine, to replace those that it lacks
     commands/      what these programs answer
     endpoint/      the WinRM endpoint
@@ -44,5 +45,6 @@ minute takes a second.
     events.py      what Windows logs
     blockers.py    the seven scenarios in which a guest does not obey, and a guest that does
     control.py     the thread that tells the ACPI guest what the model decides
+    network.py     the endpoint of a guest that comes and goes
     guest.py       the guest: a libvirt domain with all of the above
 """

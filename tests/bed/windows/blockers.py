@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from bed.windows import keys, power
 from bed.windows.situation import FOR_EVER, NOTHING_SPECIAL, Application, Service, Session, Situation
 from bed.windows.snapshot import Value
-from bed.windows.systems import ALICE, BJOERN, SIGN_IN_DESKTOP, USERS, Registry
+from bed.windows.systems import ADMINISTRATOR, ALICE, BJOERN, NEW_USER, SIGN_IN_DESKTOP, USERS, Registry
 from bed.windows.typed import dword, string
 
 Changes = Mapping[str, Mapping[str, Value | None]]
@@ -56,8 +56,9 @@ def in_every_scheme(setting: power.Setting, index: int) -> Registry:
 
 
 def for_every_user(name: str, value: Value) -> Registry:
-    """A value of the desktop in the hive of every user, and in that of the sign-in desktop."""
-    return {keys.desktop(sid): {name: value} for sid in (SIGN_IN_DESKTOP, *(user.sid for user in USERS))}
+    """A value of the desktop in the hive of every user and of new ones, and in that of the sign-in desktop."""
+    users = (ADMINISTRATOR, *USERS, NEW_USER)
+    return {keys.desktop(sid): {name: value} for sid in (SIGN_IN_DESKTOP, *(user.sid for user in users))}
 
 
 _NEVER = (power.STANDBY_IDLE, power.HIBERNATE_IDLE, power.UNATTENDED_SLEEP, power.VIDEO_IDLE, power.VIDEO_LOCKED)

@@ -44,7 +44,8 @@ class Control:
     """Drives one guest from `start` to `close`, through any number of boots.
 
     `decisions` are all that were made, `events` all that were logged, with their time; `state` is the guest's now, None
-    before its first boot. `reachable` says whether the network of a real guest would answer.
+    before its first boot, of which `boots` is the number so far. `reachable` says whether the network of a real guest
+    would answer.
     """
 
     def __init__(
@@ -56,13 +57,16 @@ class Control:
         situation: Situation = NOTHING_SPECIAL,
         time_scale: float = 60.0,
         on_reachable: Callable[[bool], None] | None = None,
+        before_boot: Callable[[], None] | None = None,
     ) -> None:
         """`situation` is what each boot finds; `on_reachable` is called in the thread when it changes."""
+        self._before_boot = before_boot
         self.system, self.registry, self.situation, self.time_scale = system, registry, situation, time_scale
         self.state: State | None = None
         self.decisions: list[Decision] = []
         self.events: list[tuple[float, Event]] = []
         self.reachable = False
+        self.boots = 0
         self._com1, self._com2 = com1, com2
         self._on_reachable = on_reachable
         self._changed = threading.Condition(threading.RLock())
@@ -127,6 +131,11 @@ class Control:
             self.situation = replace(self.situation, **changes)  # type: ignore[arg-type]
             if self.state:
                 self.state = replace(self.state, situation=replace(self.state.situation, **changes))  # type: ignore[arg-type]
+
+    @property
+    def asleep(self) -> bool:
+        """Whether it sleeps."""
+        return self.state is not None and self.state.phase is Phase.ASLEEP
 
     def wait_until(self, condition: Callable[[], bool], timeout: float = 30.0) -> None:
         """Wait until a condition on the attributes holds."""
@@ -267,12 +276,17 @@ class Control:
             self._order = None
 
     def _boot(self) -> None:
+        if self._before_boot:
+            self._before_boot()
         now = self.registry.snapshot()
         self._booted, self._services_up, self._pressed, self._order = True, True, False, None
+        self.boots += 1
         kept = self.state.booted if self.state and self._hybrid else None
         self._hybrid = False
         self.state = model.boot(self.system, now, self.situation, kept)
         self._log(*log.starts(unclean=not self._clean, hybrid=kept is not None))
+        if self.situation.damaged:
+            self._log(*log.damage(self.system))
         self._clean = False
         if self.state.request:
             self._due = time.monotonic() + self.state.request.seconds / self.time_scale

@@ -9,11 +9,12 @@ winevt-kb lists them, and published samples.
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
-from bed.windows.systems import COMPUTER
+from bed.windows.systems import COMPUTER, SERVER_2012_R2, System
 
-Log = Literal["System", "Application"]
+DEFENDER_LOG: Final = "Microsoft-Windows-Windows Defender/Operational"
+Log = Literal["Application", "Security", "Setup", "System", "Microsoft-Windows-Windows Defender/Operational"]
 
 KERNEL_POWER = "Microsoft-Windows-Kernel-Power"
 KERNEL_BOOT = "Microsoft-Windows-Kernel-Boot"
@@ -21,6 +22,7 @@ KERNEL_GENERAL = "Microsoft-Windows-Kernel-General"
 WINSRV = "Microsoft-Windows-Winsrv"
 USER32 = "User32"
 EVENT_LOG = "EventLog"
+DEFENDER = "Microsoft-Windows-Windows Defender"
 SERVICES = "Service Control Manager"
 
 PLANNED = "0x80000000"
@@ -96,6 +98,20 @@ UNCLEAN = (
     Event("System", EVENT_LOG, 6008),
 )
 """What the next boot logs after an end that was none."""
+
+
+def logs(system: System) -> tuple[Log, ...]:
+    """The logs that there are; Server 2012 R2 has no Defender."""
+    own: tuple[Log, ...] = ("Application", "Security", "Setup", "System")
+    return own if system.build <= SERVER_2012_R2.build else (*own, DEFENDER_LOG)
+
+
+def damage(system: System) -> tuple[Event, ...]:
+    """What a damaged and infected system logs: NTFS finds damage, Defender a threat that it cannot remove."""
+    old = system.build <= SERVER_2012_R2.build
+    found = Event("System", "Ntfs" if old else "Microsoft-Windows-Ntfs", 55, (("DriveName", "C:"),))
+    threats = tuple(Event(DEFENDER_LOG, DEFENDER, number) for number in (1116, 1119))
+    return (found,) if old else (found, *threats)
 
 
 def starts(unclean: bool, hybrid: bool) -> tuple[Event, ...]:

@@ -123,13 +123,17 @@ def environment(prepared: Prepared, prefix: Path, scratch: Path, language: str) 
 
 
 def end_all(prefix: Path) -> None:
-    """Kill whatever still runs in this prefix, also what its server has lost sight of."""
-    mark = b"\0WINEPREFIX=" + os.fsencode(prefix) + b"\0"
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError):
-                if mark in b"\0" + (entry / "environ").read_bytes():
-                    os.kill(int(entry.name), signal.SIGKILL)
+    """Kill whatever runs in this prefix, Wine's server and all, and return when none of it is left."""
+    variable = b"WINEPREFIX=" + os.fsencode(prefix)
+    found = True
+    while found:  # one that is killed may have started another just before
+        found = False
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit():
+                with contextlib.suppress(OSError):  # it has ended meanwhile
+                    if variable in (entry / "environ").read_bytes().split(b"\0"):
+                        found = True
+                        os.kill(int(entry.name), signal.SIGKILL)
 
 
 def _digest() -> str:

@@ -69,7 +69,7 @@ class Registry:
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         """`process` is the resident program with pipes to talk to it."""
         self._process = process
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._hives: dict[str, str] = {}
 
     def snapshot(self, *roots: str) -> Snapshot:
@@ -101,16 +101,17 @@ class Registry:
 
     def load(self, key: str, file: str) -> None:
         """Have a key show what a hive (a file of the guest, C:\\...) holds; it is locked until `unload`."""
-        if _folded(file) in map(_folded, self._hives.values()):
-            raise RegistryError(f"load {file}", ERROR_SHARING_VIOLATION)
-        if self.snapshot(key).exists(key):
-            raise RegistryError(f"load {key}", ERROR_ACCESS_DENIED)
-        try:
-            self._do("L", key, _text(file))
-        except RegistryError:
-            self.delete_key(key)  # Wine makes the key before it looks at the file
-            raise
-        self._hives[_folded(key)] = file
+        with self._lock:
+            if _folded(file) in map(_folded, self._hives.values()):
+                raise RegistryError(f"load {file}", ERROR_SHARING_VIOLATION)
+            if self.snapshot(key).exists(key):
+                raise RegistryError(f"load {key}", ERROR_ACCESS_DENIED)
+            try:
+                self._do("L", key, _text(file))
+            except RegistryError:
+                self.delete_key(key)  # Wine makes the key before it looks at the file
+                raise
+            self._hives[_folded(key)] = file
 
     def save(self, key: str, file: str) -> None:
         """Write a key with all below it into a hive, in place of what was there."""
@@ -118,12 +119,13 @@ class Registry:
 
     def unload(self, key: str) -> None:
         """End what `load` has done, and write what was changed meanwhile into the hive."""
-        file = self._hives.get(_folded(key))
-        if file is None:
-            raise RegistryError(f"unload {key}", ERROR_INVALID_PARAMETER)
-        self.save(key, file)  # Wine leaves the file as it was
-        self._do("U", key)
-        del self._hives[_folded(key)]
+        with self._lock:
+            file = self._hives.get(_folded(key))
+            if file is None:
+                raise RegistryError(f"unload {key}", ERROR_INVALID_PARAMETER)
+            self.save(key, file)  # Wine leaves the file as it was
+            self._do("U", key)
+            del self._hives[_folded(key)]
 
     def close(self) -> None:
         """End the program, and with it, if nothing else runs, the guest's Wine."""

@@ -75,7 +75,7 @@ class Situation:
     """How long its logoff and shutdown scripts take."""
     page_file_mib: int = 2048
     damaged: bool = False
-    """A shutdown begins and never ends."""
+    """A shutdown begins and never ends, and each boot logs why."""
     scheduled: float | None = None
     """Somebody has left a forced shutdown with a timer that has so long to run."""
     supply: Supply = "AC"

@@ -66,11 +66,14 @@ class Profile(NamedTuple):
     loaded: bool = False
 
 
+ADMINISTRATOR = Profile("Administrator", "S-1-5-21-0-0-0-1000", r"C:\Users\Administrator", loaded=True)
+"""Who signs in by WinRM; Wine has its hive in HKU from the start to the end, and gives it this sid."""
+
 ALICE = Profile("alice", "S-1-5-21-1004336348-1177238915-682003330-1001", r"C:\Users\alice", loaded=True)
 BJOERN = Profile("Björn Åkesson", "S-1-5-21-1004336348-1177238915-682003330-1002", r"C:\Users\Björn Åkesson")
 USERS = (ALICE, BJOERN)
-DEFAULT_PROFILE = r"C:\Users\Default"
-"""The profile from which that of a new user is made."""
+NEW_USER = Profile("Default", "Default", r"C:\Users\Default")
+"""The profile from which that of a new user is made. It has no sid; the word stands for one in HKU\\<sid>."""
 
 SIGN_IN_DESKTOP = ".DEFAULT"
 """The hive in HKU of the desktop at which nobody is signed in."""
@@ -181,5 +184,7 @@ def _profile_list() -> Registry:
     return {
         PROFILES: {"Default": expandable(r"%SystemDrive%\Users\Default")},
         **{rf"{PROFILES}\{sid}": {"ProfileImagePath": expandable(path)} for sid, path in SERVICE_ACCOUNTS.items()},
-        **{rf"{PROFILES}\{user.sid}": {"ProfileImagePath": expandable(user.folder)} for user in USERS},
+        **{
+            rf"{PROFILES}\{user.sid}": {"ProfileImagePath": expandable(user.folder)} for user in (ADMINISTRATOR, *USERS)
+        },
     }

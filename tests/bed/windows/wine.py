@@ -17,7 +17,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import shutil
-import signal
 import subprocess
 import threading
 from pathlib import Path, PureWindowsPath
@@ -29,7 +28,6 @@ from bed.windows.registry import Registry
 
 CACHE = Path(__file__).resolve().parents[3] / ".cache" / "bed"
 PROGRAMS = r"C:\winguest"
-END_TIMEOUT = 10.0
 
 
 class WineError(RuntimeError):
@@ -73,7 +71,6 @@ class WinePrefix:
         """Further environment variables of all commands that are started from now on."""
         self._language, self._cache = language, cache
         self._numbers = itertools.count()
-        self._server: subprocess.Popen[bytes] | None = None
         self._registry: Registry | None = None
         self._processes: list[WineProcess] = []
         self._lock = threading.Lock()
@@ -153,27 +150,27 @@ class WinePrefix:
 
     def close(self) -> None:
         """End everything that runs in it, and remove its folder."""
-        for process in self._processes:
-            # Its pipes are for whoever started it.
-            process.kill()
-            process.wait()
+        prefix.end_all(self.directory / "prefix")
+        with self._lock:
+            for process in self._processes:
+                process.wait()  # its pipes are for whoever started it
+            self._processes.clear()
         if self._registry is not None:
             self._registry.close()
-        if self._server is not None:
-            self._end_server(self._server)
-        self._processes, self._registry, self._server = [], None, None
+            self._registry = None
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def _start_server(self) -> None:
-        # -f: as our own child. It ends by itself as soon as no program runs, that is, when the registry program has
-        # ended, which it does when its standard input ends.
-        self._server = subprocess.Popen(
-            [str(prefix.WINESERVER), "-f", "-p0"],
+        # It returns when the server is ready, which then ends by itself as soon as no program runs: when the registry
+        # program has ended, which it does when its standard input ends.
+        subprocess.run(
+            [str(prefix.WINESERVER), "-p0"],
             env=self._environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            start_new_session=True,  # a Ctrl-C at the terminal is for the owner alone
+            timeout=prefix.START_TIMEOUT,
+            check=True,
         )
         process = subprocess.Popen(
             [str(prefix.WINE), rf"{PROGRAMS}\registry.exe"],
@@ -182,19 +179,10 @@ class WinePrefix:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            start_new_session=True,
+            start_new_session=True,  # a Ctrl-C at the terminal is for the owner alone
         )
         self._registry = Registry(process)
         self._registry.create(r"HKLM\SYSTEM")  # returns when Wine is up
-
-    def _end_server(self, server: subprocess.Popen[bytes]) -> None:
-        server.send_signal(signal.SIGINT)  # it kills its programs first
-        try:
-            server.wait(END_TIMEOUT)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
-        prefix.end_all(self._prefix)
 
 
 def _entries(folder: Path) -> list[Path]:

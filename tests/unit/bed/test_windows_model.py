@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import pytest
-from bed.windows import keys, model, power
+from bed.windows import events, keys, model, power
 from bed.windows.blockers import (
     AT_THE_SCREEN,
     BLOCKERS,
@@ -865,6 +865,13 @@ def test_the_words_for_the_acpi_guest(name: str, words: str) -> None:
 def test_what_windows_logs(name: str, ids: list[int]) -> None:
     case = PRESSES[name]
     assert [event.id for event in pressed(case.changes, case.situation, case.system).events] == ids
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_what_a_damaged_system_logs_is_in_logs_that_it_has(system: System) -> None:
+    damage = events.damage(system)
+    assert {event.log for event in damage} <= set(events.logs(system))
+    assert (events.DEFENDER_LOG in events.logs(system)) == any(event.id == 1119 for event in damage)
 
 
 def test_who_asked_is_logged() -> None:

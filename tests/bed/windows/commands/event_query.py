@@ -21,8 +21,9 @@ from typing import NamedTuple
 from bed.windows.events import Event
 
 TOKEN = re.compile(r"\s*(?:(<=|>=|!=|[=<>()\[\]*@])|('[^']*'|\"[^\"]*\")|([A-Za-z]\w*)|(\d+))")
-COMPARISONS: dict[str, Callable[[object, object], bool]] = {"=": operator.eq, "!=": operator.ne}
-ORDERS: dict[str, Callable[[float, float], bool]] = {
+EQUALITIES: dict[str, Callable[[object, object], bool]] = {"=": operator.eq, "!=": operator.ne}
+COMPARISONS: dict[str, Callable[[float, float], bool]] = {
+    **EQUALITIES,
     "<": operator.lt,
     "<=": operator.le,
     ">": operator.gt,
@@ -122,30 +123,28 @@ class _Reader:
         if name == "TimeCreated":
             return self.bracketed(self.age)
         if name == "EventID":
-            return self.comparison(lambda logged: str(logged.event.id))
+            return self.number(lambda logged: logged.event.id)
         if name == "EventRecordID":
-            return self.comparison(lambda logged: str(logged.record))
+            return self.number(lambda logged: logged.record)
         raise QueryError(f'"{name}" is not known')
 
     def provider(self) -> Test:
         self.expect("@", "Name")
-        return self.comparison(lambda logged: logged.event.provider)
-
-    def comparison(self, actual: Callable[[Logged], str]) -> Test:
-        compare, wanted = self.next(), self.next().strip("'\"")
-        if compare in COMPARISONS:
-            return lambda logged: COMPARISONS[compare](actual(logged), wanted)
-        if compare in ORDERS:
-            return lambda logged: ORDERS[compare](float(actual(logged)), float(wanted))
-        raise QueryError(f'"{compare}" compares nothing')
+        compare, name = self.next(), self.next()
+        if compare not in EQUALITIES or name[:1] not in "'\"":
+            raise QueryError(f"a provider's name is not compared by {compare} {name}")
+        return lambda logged: EQUALITIES[compare](logged.event.provider, name[1:-1])
 
     def age(self) -> Test:
         self.expect("timediff", "(", "@", "SystemTime", ")")
-        compare, limit = self.next(), self.next()
-        if compare not in ORDERS or not limit.isdigit():
-            raise QueryError("a time difference is compared with a number")
         now = time.time()
-        return lambda logged: ORDERS[compare]((now - logged.time) * 1000, float(limit))
+        return self.number(lambda logged: (now - logged.time) * 1000)
+
+    def number(self, actual: Callable[[Logged], float]) -> Test:
+        compare, limit = self.next(), self.next()
+        if compare not in COMPARISONS or not limit.isdigit():
+            raise QueryError(f"a number is not compared by {compare} {limit}")
+        return lambda logged: COMPARISONS[compare](actual(logged), float(limit))
 
 
 def select(events: Sequence[Logged], query: str) -> list[Logged]:

@@ -36,7 +36,6 @@ class CommandServer:
         self.windows = windows
         self.invocations: list[Invocation] = []
         self._word = secrets.token_hex(16)
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self._thread = threading.Thread(target=self._listen, name="commands")
         self._open: set[socket.socket] = set()
         self._threads: set[threading.Thread] = set()
@@ -44,6 +43,7 @@ class CommandServer:
         self._ends = threading.Event()
 
     def __enter__(self) -> CommandServer:
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self._thread.start()
         return self
 
@@ -71,16 +71,6 @@ class CommandServer:
         self._thread.join()
         for thread in list(self._threads):
             thread.join()
-
-    def answer(self, invocation: Invocation) -> Answer | None:
-        """What the program does, with what it prints; None if Wine's own is to do it."""
-        for fault in self.windows.faults:
-            answer = fault(invocation, self.windows, self._ends)
-            if answer is not None:
-                return answer
-        if invocation.program not in PROGRAMS:
-            return Answer(errors=f"{invocation.program} is not simulated.\n", status=BROKEN)
-        return PROGRAMS[invocation.program](invocation, self.windows)
 
     def _listen(self) -> None:
         while True:
@@ -111,13 +101,24 @@ class CommandServer:
     def _reply(self, invocation: Invocation) -> bytes:
         self.invocations.append(invocation)
         try:
-            answer = self.answer(invocation)
+            reply = answer(invocation, self.windows, self._ends)
         except Exception:
-            answer = Answer(errors=f"The simulator is broken:\n{traceback.format_exc()}", status=BROKEN)
-        if answer is None:
+            reply = Answer(errors=f"The simulator is broken:\n{traceback.format_exc()}", status=BROKEN)
+        if reply is None:
             return struct.pack("<II", 0, OWN_WORK)
-        output, errors = encode(answer.output), encode(answer.errors)
-        return struct.pack("<III", answer.status, len(output), len(errors)) + output + errors
+        output, errors = encode(reply.output), encode(reply.errors)
+        return struct.pack("<III", reply.status, len(output), len(errors)) + output + errors
+
+
+def answer(invocation: Invocation, windows: Windows, ends: threading.Event) -> Answer | None:
+    """What a program does, with what it prints; None if Wine's own is to do it. `ends` is for the faults."""
+    for fault in windows.faults:
+        faulty = fault(invocation, windows, ends)
+        if faulty is not None:
+            return faulty
+    if invocation.program not in PROGRAMS:
+        return Answer(errors=f"{invocation.program} is not simulated.\n", status=BROKEN)
+    return PROGRAMS[invocation.program](invocation, windows)
 
 
 def encode(text: str | bytes) -> bytes:
