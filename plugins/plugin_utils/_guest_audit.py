@@ -12,6 +12,7 @@ import time
 import typing as t
 
 from ansible.errors import AnsibleConnectionFailure
+from ansible_collections.winguest.shutdown.plugins.module_utils._registry_text import printable
 from ansible_collections.winguest.shutdown.plugins.plugin_utils._guest_script import Line, fitting, lines
 from ansible_collections.winguest.shutdown.plugins.plugin_utils._guest_statements import (
     MOUNT,
@@ -49,7 +50,8 @@ class Questioner:
 
         A statement that prints too much is taken apart and, where it cannot be, left unread; the others are asked on.
         """
-        pending = fitting(statements, self.nonce)
+        # What is asked for twice is asked once, where it comes first: all that is written comes before.
+        pending = fitting(dict.fromkeys(statements), self.nonce)
         waiting = set(pending if needed is None else fitting(needed, self.nonce))
         while waiting:
             line, output = self._run(pending)
@@ -76,7 +78,7 @@ class Questioner:
                 return line, self.shell.run(line.text)
             except BrokenConnection as broken:
                 if broken_before:
-                    raise ShellError(f"{broken} So it did before, with the same command; {LEFT_LOADED}") from broken
+                    raise ShellError(f"{broken} So it did before, with the same command; {LEFT_LOADED}") from None
                 broken_before = True
                 self._reconnect(broken)
                 # The guest may still be at it, so nothing of that may be taken for an answer of what comes next.
@@ -94,9 +96,10 @@ class Questioner:
                 return
             except Exception as error:
                 if time.monotonic() > deadline:
+                    said = printable(str(error)[:500])
                     raise AnsibleConnectionFailure(
-                        f"{broken} It could not be opened again within {RECONNECT_TIMEOUT} s: {error}; {LEFT_LOADED}"
-                    ) from error
+                        f"{broken} It could not be opened again within {RECONNECT_TIMEOUT} s: {said}; {LEFT_LOADED}"
+                    ) from None
             time.sleep(2)
 
     def _tidy_up(self, line: Line) -> None:

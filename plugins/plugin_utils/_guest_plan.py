@@ -62,7 +62,7 @@ def audit(rows: t.Iterable[Row]) -> list[Statement]:
     users = tuple(_of(places, UserValue))
     statements = _values((value.key, value.name) for value in values)
     if _of(places, PowerSetting):
-        statements += [Schemes(), *_power_scans()]
+        statements += [Schemes(), *_power_scans(POWER_SCHEMES, POWER_POLICY)]
     statements += [Scan(SERVICES, place.name) for place in _of(places, ServiceValues)]
     if users:
         # The default profile's own place is not read here: where it is not the usual one, its hive is not found.
@@ -93,8 +93,11 @@ def remediation(wrong: t.Sequence[Finding], reading: Reading) -> list[Statement]
     ]
     statements += [*_power_writes(wrong, reading), *_hives(wrong)]
     statements += _values((key, name) for (key, dummy, dummy_data), names in writes.items() for name in names)
-    if any(isinstance(finding.row.location, PowerSetting) for finding in wrong):
-        statements += [Schemes(), *_power_scans()]
+    power = [finding for finding in wrong if isinstance(finding.row.location, PowerSetting)]
+    if power:
+        statements += _power_scans(POWER_SCHEMES)
+    if any(finding.state == "managed_by_policy" for finding in power):
+        statements += _power_scans(POWER_POLICY)
     return statements
 
 
@@ -105,8 +108,8 @@ def _values(values: t.Iterable[tuple[str, str]]) -> list[Statement]:
     return [Values(key, tuple(names)) for key, names in keys.items()]
 
 
-def _power_scans() -> list[Statement]:
-    return [Scan(root, name) for root in (POWER_SCHEMES, POWER_POLICY) for name in MODES.values()]
+def _power_scans(*roots: str) -> list[Statement]:
+    return [Scan(root, name) for root in roots for name in MODES.values()]
 
 
 def _power_writes(wrong: t.Sequence[Finding], reading: Reading) -> t.Iterator[Statement]:

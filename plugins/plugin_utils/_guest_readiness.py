@@ -119,7 +119,7 @@ def _catalogue(options: t.Mapping[str, t.Any]) -> Catalogue:
             baseline=options["baseline"],
         )
     except CatalogueError as error:
-        raise AnsibleActionFail(str(error)) from error
+        raise AnsibleActionFail(str(error)) from None
 
 
 def _only(catalogue: Catalogue, rows: t.Sequence[str]) -> Catalogue:
@@ -173,7 +173,7 @@ def _compared(
 
 def _complaints(notes: t.Iterable[str]) -> list[str]:
     """What the programs have said, each once; a success, in whatever language, is said more than once."""
-    said = [note[:300] for note in notes if note]
+    said = [line.strip()[:300] for note in notes for line in note.splitlines() if line.strip()]
     return sorted(set(said), key=said.count)[:3]
 
 

@@ -19,9 +19,9 @@ from ansible_collections.winguest.shutdown.plugins.plugin_utils._guest_statement
 )
 from ansible_collections.winguest.shutdown.plugins.plugin_utils._windows_shell import ShellError
 
-LONGEST_LINE = 8191 - 128
-"""cmd.exe's limit (learn.microsoft.com, "Command prompt line string limitation"), less some room: the path of %TEMP% is
-put into the line before it is measured, and a connection may put a command before it."""
+LONGEST_LINE = 8191 - 200
+"""cmd.exe's limit (learn.microsoft.com, "Command prompt line string limitation"), which holds once %TEMP% and the like
+have become what they stand for, and room for that."""
 
 ROOTS = {
     "b": r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion",
@@ -31,6 +31,9 @@ ROOTS = {
     "u": r"HKLM\SOFTWARE\Microsoft",
 }
 """For variables that stand for the beginnings of keys, so that a line holds more of them."""
+
+USER_ROOTS = {"w": r"Software\Microsoft\Windows\CurrentVersion\Policies"}
+"""The same for keys within the hives of users."""
 
 
 class ScriptError(ShellError):
@@ -98,8 +101,8 @@ def _line(statements: t.Sequence[Statement], nonce: str) -> Line:
     sign = f"#{nonce}#"
     pieces = [f"{mark(f'={index}')}&{_shortened(statement.text())}" for index, statement in enumerate(statements)]
     inner = "&".join([*pieces, mark(f"={len(pieces)}")])
-    for letter, root in ROOTS.items():
-        if f'"%~{letter}' in inner:
+    for letter, root in {**ROOTS, **USER_ROOTS}.items():
+        if f"%~{letter}" in inner:
             inner = loop(f'%{letter} in ("{root}")', inner)
     file = f'"%TEMP%\\winguest-{nonce}.txt"'
     text = "echo off&" + loop(f"%e in ({file})", loop(f"%m in ({sign})", f"echo.>%e&{inner}&type %e&del %e"))
@@ -109,6 +112,8 @@ def _line(statements: t.Sequence[Statement], nonce: str) -> Line:
 def _shortened(text: str) -> str:
     for letter, root in ROOTS.items():
         text = text.replace(f'"{root}\\', f'"%~{letter}\\').replace(f'"{root}"', f'"%~{letter}"')
+    for letter, root in USER_ROOTS.items():
+        text = text.replace(f"\\{root}\\", f"\\%~{letter}\\")
     return text
 
 

@@ -75,6 +75,10 @@ class Answers:
     texts: dict[Statement, str] = dataclasses.field(default_factory=dict)
     """The answers that are kept as they are, for others to read."""
 
+    def note(self, parts: t.Iterable[Part]) -> None:
+        """Keep what programs that write have said, line by line."""
+        self.notes += [line.strip() for part in parts for line in part.text.splitlines() if line.strip()]
+
     def seen(self, text: str, name: str) -> Seen:
         """What an answer of `reg query KEY /v NAME` says."""
         if text.strip() in self.not_found:
@@ -156,6 +160,13 @@ def items(names: t.Iterable[str]) -> str:
     return " ".join(name if re.fullmatch(r"[A-Za-z0-9_.\-]+", name) else quoted(name) for name in names)
 
 
+def queries(key: str, names: t.Sequence[str]) -> str:
+    """A query for each of these values. The key is quoted already, since it may be a for variable's."""
+    if len(names) == 1:
+        return answered(f"reg query {key} /v {items(names)}")
+    return loop(f"%v in ({items(names)})", answered(f"reg query {key} /v %v"))
+
+
 @dataclasses.dataclass(frozen=True)
 class NotFound(Statement):
     """How this guest says that a key, a value, or a name in a whole tree is not there."""
@@ -188,8 +199,7 @@ class Values(Statement):
 
     def text(self) -> str:
         """One query for each, so that no value can pass for another."""
-        query = answered(f"reg query {quoted(self.key)} /v %v")
-        return loop(f"%v in ({items(self.names)})", query)
+        return queries(quoted(self.key), self.names)
 
     def take(self, parts: list[Part], answers: Answers) -> None:
         """In the order of the names."""
@@ -303,16 +313,17 @@ class Hives(Statement):
         commands = []
         for value, data in self.settings:
             key = f'"{hive}\\{value.key}"'
-            commands.append(answered(write(key, value.name, value.type, data), "w"))
+            commands.append(said(write(key, value.name, value.type, data)))
+        if commands:
+            commands.append(mark("w"))
         for user_key, names in self._by_key().items():
-            query = answered(f'reg query "{hive}\\{user_key}" /v %v')
-            commands.append(loop(f"%v in ({items(names)})", query))
+            commands.append(queries(f'"{hive}\\{user_key}"', names))
         return "&".join(commands)
 
     def read(self, hive: Hive, parts: list[Part], answers: Answers) -> None:
         """Take the answers that body() asked for."""
         wanted = [(key, name) for key, names in self._by_key().items() for name in names]
-        answers.notes += [part.text.strip() for part in parts if part.letter == "w"]
+        answers.note(part for part in parts if part.letter == "w")
         for (key, name), part in paired(wanted, [part for part in parts if not part.letter]):
             answers.reading.put(hive.key(key), name, answers.seen(part.text, name))
 
@@ -546,11 +557,12 @@ class Write(Statement):
 
     def text(self) -> str:
         """One command for each."""
-        return "&".join(answered(write(quoted(self.key), name, self.type, self.data), "w") for name in self.names)
+        writes = [said(write(quoted(self.key), name, self.type, self.data)) for name in self.names]
+        return "&".join([*writes, mark("w")])
 
     def take(self, parts: list[Part], answers: Answers) -> None:
         """Keep what was said."""
-        answers.notes += [part.text.strip() for part in parts]
+        answers.note(parts)
 
     def pieces(self) -> list[Statement]:
         """One for each value."""
@@ -571,7 +583,7 @@ class WritePower(Statement):
             if not GUID.fullmatch(guid):
                 raise ValueError(f"{guid!r} is no GUID")
         sets = "&".join(
-            answered(f"powercfg /set%gvalueindex %k {subgroup} {setting} {index}", "w")
+            said(f"powercfg /set%gvalueindex %k {subgroup} {setting} {index}")
             for subgroup, setting, index in self.settings
         )
         every = loop(f"%k in ({' '.join(self.schemes)})", loop("%g in (ac dc)", sets))
@@ -579,7 +591,7 @@ class WritePower(Statement):
 
     def take(self, parts: list[Part], answers: Answers) -> None:
         """Keep what was said."""
-        answers.notes += [part.text.strip() for part in parts]
+        answers.note(parts)
 
     def pieces(self) -> list[Statement]:
         """One for each setting, or for each scheme."""

@@ -187,13 +187,14 @@ class _Told:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: t.Any) -> None:
         if not isinstance(error, Exception) or isinstance(error, (ShellError, AnsibleConnectionFailure)):
             return
+        # Without the error for its cause: Ansible would show that too, with all the guest has put into it.
         text = f"{type(error).__name__}: {printable(str(error)[:500])}"
         client = type(error).__module__.partition(".")[0]
         if client in ("requests", "urllib3", "http") or isinstance(error, (OSError, EOFError, ParseError)):
-            raise BrokenConnection(f"the connection to the guest broke: {text}") from error
+            raise BrokenConnection(f"the connection to the guest broke: {text}") from None
         if getattr(error, "wsman_fault_code", None) in LOST_SHELL or getattr(error, "code", 0) in BAD_GATEWAYS:
-            raise BrokenConnection(f"the guest's WinRM service gave up the shell: {text}") from error
-        raise ShellError(f"the guest did not run a command: {text}") from error
+            raise BrokenConnection(f"the guest's WinRM service gave up the shell: {text}") from None
+        raise ShellError(f"the guest did not run a command: {text}") from None
 
 
 def _text(pieces: t.Sequence[bytes]) -> str:

@@ -117,6 +117,8 @@ class Machine:
         self.events: dict[str, list[tuple[str, int]]] = {}
         self.environment = dict(ENVIRONMENT)
         self.read_only: set[str] = set()
+        self.denied_names: set[str] = set()
+        """Keys, and names of values, that cannot be written."""
         self.busy: set[str] = set()
         """Hives that cannot be unloaded."""
         self.disabled = ""
@@ -195,7 +197,8 @@ class Machine:
             return self._load(key, options[0])
         if verb == "unload":
             return self._unload(key)
-        if any(long_name(key).casefold().startswith(long_name(top).casefold()) for top in self.read_only):
+        denied = any(long_name(key).casefold().startswith(long_name(top).casefold()) for top in self.read_only)
+        if denied or given["/v"] in self.denied_names:
             return 1, f"{DENIED}{END}"
         if verb == "delete":
             values = self.registry.keys.get(long_name(key).casefold(), ("", {}))[1]

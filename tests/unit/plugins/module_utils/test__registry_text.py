@@ -377,7 +377,8 @@ def test_a_list_may_end_in_a_separator() -> None:
 @pytest.mark.parametrize("kind", ["REG_SZ", "REG_MULTI_SZ", "REG_BINARY", "REG_NONE"])
 @pytest.mark.parametrize("blanks", ["", " ", BLANKS])
 def test_an_empty_value_with_or_without_blanks_at_its_end(kind: str, blanks: str) -> None:
-    data: Data = {"REG_SZ": "", "REG_MULTI_SZ": ()}.get(kind, b"")
+    empty: dict[str, Data] = {"REG_SZ": "", "REG_MULTI_SZ": ()}
+    data = empty.get(kind, b"")
     assert parse_value(f"\r\nHKEY_USERS\\x\r\n{BLANKS}N{BLANKS}{kind}{blanks}\r\n\r\n", "N") == Value(kind, data)
 
 

@@ -150,7 +150,7 @@ def test_values_are_written_together_where_they_get_the_same_and_all_are_read_ag
 def test_power_settings() -> None:
     plan = remediation([wrong(BUTTON, 3), wrong(BUTTON, 3), wrong(SCREEN, 0)], READING)
     settings = ((BUTTON.subgroup, BUTTON.setting, 3), (SCREEN.subgroup, SCREEN.setting, 0))
-    assert plan == [WritePower((SCHEME,), settings), *POWER]
+    assert plan == [WritePower((SCHEME,), settings), *SCANS[:2]]
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_a_policy_that_overrides_is_removed_first_and_only_where_it_is_wrong(
     assert plan == [
         Write(key, removed, "REG_DWORD", None),
         WritePower((SCHEME,), ((BUTTON.subgroup, BUTTON.setting, 3),)),
-        *POWER,
+        *SCANS,
     ]
 
 
@@ -205,5 +205,5 @@ def test_writes_come_before_what_reads_them() -> None:
         wrong(RegistryValue(f"{POWER_SCHEMES}\\x", "ACSettingIndex", "REG_DWORD")),
     ]
     kinds = [type(statement) for statement in remediation(findings, READING)]
-    assert max(kinds.index(Write), kinds.index(WritePower)) < min(kinds.index(Values), kinds.index(Schemes))
+    assert max(kinds.index(Write), kinds.index(WritePower)) < min(kinds.index(Values), kinds.index(Scan))
     assert kinds.index(Write) == 0 and kinds.count(Write) == 2

@@ -57,7 +57,8 @@ class Shell(WindowsShell):
 def work(machine: Machine, shell: Shell | None = None, info: bool = False, **options: t.Any) -> dict[str, t.Any]:
     kind = ReadinessAction if info else RemediationAction
     check_mode, diff = options.pop("check_mode", False), options.pop("diff", False)
-    action = kind(types.SimpleNamespace(check_mode=check_mode, diff=diff), *[t.cast("t.Any", None)] * 5)
+    task = t.cast("t.Any", types.SimpleNamespace(check_mode=check_mode, diff=diff))
+    action = kind(task, *[t.cast("t.Any", None)] * 5)
     defaults = {name: option.get("default") for name, option in kind.argument_spec.items()}
     assert options.keys() <= defaults.keys()
     return action.work(shell or Shell(machine), {**defaults, **options})
@@ -227,8 +228,13 @@ def test_problems_only() -> None:
     machine = windows()
     whole = work(machine, info=True)
     problems = work(machine, info=True, problems_only=True)
-    assert problems["findings"] == [finding for finding in whole["findings"] if finding["state"] != "ok"]
+    in_the_way = [finding for finding in whole["findings"] if finding["effect"] != "informs"]
+    assert problems["findings"] == [finding for finding in in_the_way if finding["state"] != "ok"] != []
     assert problems["totals"] == whole["totals"] and problems["verdicts"] == whole["verdicts"]
+    fixed = work(machine, problems_only=True, enforce=["status_messages"])["findings"]
+    assert {finding["state"] for finding in fixed if finding["id"] in ("status_messages", "auto_end_tasks")} == {
+        "fixed"
+    }
 
 
 @pytest.mark.parametrize(
@@ -316,6 +322,23 @@ def test_what_cannot_be_written_is_a_failure_with_the_programs_own_words() -> No
     assert (only["changed"], only["failed"]) == (False, True)
 
 
+def test_a_complaint_is_found_among_many_successes() -> None:
+    custom = [
+        {
+            "id": f"row_{number}",
+            "scenario": "other",
+            "title": "A row",
+            "registry": {"key": r"HKLM\SOFTWARE\Example", "name": f"Name {number}", "type": "REG_DWORD"},
+            "desired": 7,
+        }
+        for number in range(20)
+    ]
+    machine = windows()
+    machine.denied_names.add("Name 13")
+    result = work(machine, custom_rows=custom, rows=[str(row["id"]) for row in custom])
+    assert "1 findings could not be mended: row_13" in result["msg"] and DENIED in result["msg"]
+
+
 def test_what_was_written_and_cannot_be_read_is_a_failure_and_a_change() -> None:
     machine = windows()
     busy = f"hku\\winguest-{BOB}".casefold()
@@ -327,7 +350,7 @@ def test_what_was_written_and_cannot_be_read_is_a_failure_and_a_change() -> None
             machine.busy.add(busy)
         return run(line)
 
-    machine.run = then_busy  # type: ignore[method-assign]
+    t.cast("t.Any", machine).run = then_busy
     result = work(machine, rows=["auto_end_tasks"])
     assert result["changed"] and result["failed"] and "could not be unloaded" in result["msg"]
     assert BOB in result["msg"] and CAROL not in result["msg"]
