@@ -118,8 +118,10 @@ def _forbidden(rows: t.Iterable[Row], baseline: str, chosen: set[str]) -> dict[s
 
 def _with_desired(row: Row, data: t.Any, where: str) -> Row:
     place = row.location
-    if isinstance(place, (PowerSetting, HostSetting)):
+    if isinstance(place, PowerSetting):
         wanted: t.Any = check_number(data, where)
+    elif isinstance(place, HostSetting):
+        wanted = _seconds(data, where)
     elif isinstance(place, DefinitionElement) and place.choices:
         wanted = _choice(data, place.choices, where)
     elif isinstance(place, (RegistryValue, UserValue)):
@@ -127,6 +129,12 @@ def _with_desired(row: Row, data: t.Any, where: str) -> Row:
     else:
         raise CatalogueError(f"{where}: there is no value that could be another; take it out, or waive it.{_cure(row)}")
     return dataclasses.replace(row, desired=Desired(wanted))
+
+
+def _seconds(data: t.Any, where: str) -> int:
+    if isinstance(data, bool) or not isinstance(data, int) or data < 0:
+        raise CatalogueError(f"{where} is {data!r}; it takes a number of seconds, as 900: without quotes")
+    return data
 
 
 def _choice(data: t.Any, choices: tuple[str, ...], where: str) -> str:

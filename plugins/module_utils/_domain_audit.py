@@ -36,6 +36,8 @@ except ImportError:
 WIDTH = 8
 """Domains at a time, well below the 20 workers that a libvirt daemon has by default."""
 
+MIGRATION = "migration"
+
 MOST_NAMED = 20
 """Domains that the message of a failed task names; all of them are in the results."""
 
@@ -194,6 +196,11 @@ class Audit:
         if not self._mending or reading.trouble:
             return audited
         wrong = audited.wrong = [finding for finding in audited.found if readiness.mendable(finding, rules.rows)]
+        if wrong and reading.facts.job == MIGRATION:
+            mended = audited.mended
+            mended.error = "a migration is under way, and would take the former definition with it; run again after it"
+            audited.wrong = []
+            return audited
         if self._check_mode:
             planned = remediation.edited(reading.kept, wrong).text if reading.kept else ""
             audited.diff = _diff(reading, planned, wrong)

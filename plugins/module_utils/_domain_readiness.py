@@ -30,6 +30,7 @@ if t.TYPE_CHECKING:
 
 STATES = ("ok", "differs", "fixed", "later", "waived", "unverified", "unreadable")
 LIVE = "running domain"
+SAVED = "managed-save image"
 KEPT = "persistent definition"
 
 NEEDED_COMMANDS = ("guest-fsfreeze-freeze", "guest-fsfreeze-status", "guest-fsfreeze-thaw", "guest-shutdown")
@@ -41,7 +42,7 @@ Told = t.Optional[tuple[t.Optional[Data], str]]
 
 @dataclasses.dataclass(frozen=True)
 class DomainFinding(Finding):
-    """A finding about a domain; side is the definition that it is about, LIVE or KEPT."""
+    """A finding about a domain; side is the definition that it is about, LIVE, SAVED or KEPT."""
 
     side: str = ""
 
@@ -69,7 +70,8 @@ def mendable(finding: Finding, rows: t.Sequence[str] | None) -> bool:
     row = finding.row
     chosen = (rows is None or row.id in rows) and row.enforced and row.writable
     side = finding.side if isinstance(finding, DomainFinding) else ""
-    return chosen and finding.state == "differs" and (side != LIVE or row.takes_effect == "now")
+    here = side != SAVED and (side != LIVE or row.takes_effect == "now")
+    return chosen and finding.state == "differs" and here
 
 
 def methods(reading: DomainReading) -> list[str]:
@@ -90,7 +92,7 @@ def _of_row(row: Row, waiver: str, reading: DomainReading) -> t.Iterator[Finding
         yield from _definition(row, place, waiver, reading)
     elif isinstance(place, SavedImage):
         if reading.kept:
-            yield _state(row, waiver, ("present" if reading.saved else None, ""))
+            yield _state(row, waiver, ("present" if reading.has_image else None, reading.image_trouble))
     elif place == DomainState("request") and reading.facts.record_error:
         yield DomainFinding(row, _name(place), "unreadable", detail=reading.facts.record_error)
     elif isinstance(place, DomainState):
@@ -102,7 +104,7 @@ def _of_row(row: Row, waiver: str, reading: DomainReading) -> t.Iterator[Finding
 def _name(place: t.Any) -> str:
     if isinstance(place, DefinitionElement):
         return place.path
-    return "managed-save image" if isinstance(place, SavedImage) else place.name.replace("_", " ")
+    return SAVED if isinstance(place, SavedImage) else place.name.replace("_", " ")
 
 
 def _state(row: Row, waiver: str, told: tuple[Data | None, str]) -> Finding:
@@ -118,7 +120,8 @@ def _state(row: Row, waiver: str, told: tuple[Data | None, str]) -> Finding:
 
 
 def _definition(row: Row, place: DefinitionElement, waiver: str, reading: DomainReading) -> t.Iterator[Finding]:
-    for side, document, other in ((LIVE, reading.live, reading.kept), (KEPT, reading.kept, None)):
+    sides = ((LIVE, reading.live), (SAVED, reading.saved), (KEPT, reading.kept))
+    for side, document in sides:
         if document is None or (place.machines and document.architecture not in place.machines):
             continue
         actual = document.get(place)
@@ -128,10 +131,12 @@ def _definition(row: Row, place: DefinitionElement, waiver: str, reading: Domain
             yield DomainFinding(row, location, "ok", actual, detail, side=side)
             continue
         state, why = state_of_wrong(row, waiver)
-        if state == "differs" and row.takes_effect == "next_start" and other and _fine(row, other.get(place))[0]:
-            state, why = "later", "the persistent definition is as wanted, which holds from the next start"
-        elif state == "differs" and side == LIVE and not reading.kept and row.takes_effect == "next_start":
-            why = "a transient domain has no definition for its next start that could be mended"
+        if state == "differs" and side != KEPT and not (side == LIVE and row.takes_effect == "now"):
+            if reading.kept is None:
+                why = "a transient domain has no definition for its next start that could be mended"
+            elif _fine(row, reading.kept.get(place))[0]:
+                when = "the next start" if side == LIVE else "the start after the image is used up"
+                state, why = "later", f"the persistent definition is as wanted, which holds from {when}"
         yield DomainFinding(row, location, state, actual, "; ".join(filter(None, (detail, why))), side=side)
 
 

@@ -59,9 +59,10 @@ class Agent:
 
 @dataclasses.dataclass(frozen=True)
 class DomainReading:
-    """One domain as it was read. live is the running domain's definition, kept the one for its next start.
+    """One domain as it was read. live is the running domain's definition, kept the persistent one.
 
-    trouble says why the definitions could not be read.
+    saved is the definition in a managed-save image, which is that of the next start. trouble says why the definitions
+    could not be read.
     """
 
     facts: Facts
@@ -70,7 +71,10 @@ class DomainReading:
     kept_text: str = ""
     """The kept definition without passwords and the like, as it may be shown."""
     autostart: bool | None = None
-    saved: bool = False
+    has_image: bool = False
+    saved: Document | None = None
+    image_trouble: str = ""
+    """Why the definition in the image could not be read."""
     agent: Agent = dataclasses.field(default_factory=Agent)
     trouble: str = ""
 
@@ -94,9 +98,13 @@ def _read(domain: t.Any, facts: Facts) -> DomainReading:
     if not facts.persistent:
         return DomainReading(facts, live)
     text = domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)
-    return DomainReading(
-        facts, live, Document(text), text, bool(domain.autostart()), bool(domain.hasManagedSaveImage(0))
-    )
+    reading = DomainReading(facts, live, Document(text), text, bool(domain.autostart()))
+    if not domain.hasManagedSaveImage(0):
+        return reading
+    try:
+        return dataclasses.replace(reading, has_image=True, saved=Document(domain.managedSaveGetXMLDesc(0)))
+    except (libvirt.libvirtError, DefinitionError) as error:
+        return dataclasses.replace(reading, has_image=True, image_trouble=f"its definition cannot be read: {error}")
 
 
 def ask_agent(domain: t.Any) -> Agent:
@@ -107,7 +115,7 @@ def ask_agent(domain: t.Any) -> Agent:
         return t.cast(Agent, within(AGENT_LIMIT, lambda: _ask(domain)))
     except (libvirt.libvirtError, TimeLimit) as error:
         return Agent(asked=True, trouble=str(error))
-    except (ValueError, LookupError, TypeError, AttributeError) as error:  # a guest may answer anything
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:  # a guest may answer anything
         return Agent(asked=True, trouble=f"its answer makes no sense: {type(error).__name__}")
 
 

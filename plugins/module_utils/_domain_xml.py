@@ -17,7 +17,7 @@ import re
 import typing as t
 import xml.etree.ElementTree as ET
 from xml.parsers import expat
-from xml.sax.saxutils import escape, quoteattr
+from xml.sax.saxutils import escape
 
 from ansible_collections.winguest.shutdown.plugins.module_utils._catalogue import (
     PRESENT,
@@ -180,8 +180,8 @@ class Document:
         at = after_name.end() if after_name else element.opened
         for match in _ATTRIBUTE.finditer(self._bytes, at, element.opened):
             if match["name"] == name.encode():
-                return self._replaced(*match.span("value"), quoteattr(text))
-        return self._replaced(at, at, f" {name}={quoteattr(text)}")
+                return self._replaced(*match.span("value"), _quoted(text))
+        return self._replaced(at, at, f" {name}={_quoted(text)}")
 
     def _with_new(self, place: DefinitionElement, data: str) -> Document:
         """The element that is missing, in an element of the root that may be missing, too.
@@ -203,13 +203,18 @@ class Document:
         return self._replaced(at, at, f"{indent}{content}{rest}")
 
 
+def _quoted(text: str) -> str:
+    """An attribute's value, in libvirt's quotes."""
+    return "'" + escape(text, {"'": "&apos;", "\n": "&#10;", "\r": "&#13;", "\t": "&#9;"}) + "'"
+
+
 def _new(steps: t.Sequence[Step], content: str, data: str, depth: int) -> str:
     """New elements, one in the other, the last of which has the data."""
     step, *others = steps
     attributes = [*step.new, *step.where]
     if not others and content not in ("", TEXT):
         attributes.append((content, data))
-    tag = f"{step.name}{''.join(f' {name}={quoteattr(text)}' for name, text in attributes)}"
+    tag = f"{step.name}{''.join(f' {name}={_quoted(text)}' for name, text in attributes)}"
     if others:
         indent = "\n" + "  " * (depth + 1)
         return f"<{tag}>{indent}{_new(others, content, data, depth + 1)}{indent[:-2]}</{step.name}>"

@@ -78,13 +78,14 @@ class Host:
         return acts or ["nobody asks the guests: their QEMU processes end with the host"]
 
     def _daemon_acts(self) -> t.Iterator[str]:
+        wait = self.daemon["auto_shutdown_wait"]
         words = {
-            "try_save": "saves",
-            "try_shutdown": f"asks to shut down, and waits {self.daemon['auto_shutdown_wait']} s for all together,",
-            "poweroff": "powers off by force",
+            "try_save": "saves {} domains",
+            "try_shutdown": f"asks {{}} domains to shut down, and waits {wait} s for them together",
+            "poweroff": "powers {} domains off by force",
         }
         for stage, which in self.stages.items():
-            yield f"{words[stage]} {which} domains"
+            yield words[stage].format(which)
 
     def _service_shuts_down(self) -> str:
         seconds, parallel = self.service["SHUTDOWN_TIMEOUT"], self.service["PARALLEL_SHUTDOWN"]
