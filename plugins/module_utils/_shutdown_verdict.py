@@ -154,9 +154,16 @@ def _volumes(readiness: Result | None) -> tuple[list[Result], list[str]]:
     found = [
         {name: finding[name] for name in ("id", "state", "title", "location", "actual", "detail", "cure")}
         for finding in readiness["findings"]
-        if finding["id"].startswith("volume_") and finding["state"] not in ("ok", "waived")
+        if finding["id"].startswith("volume_") and _matters(finding)
     ]
     return found, [_sentence(finding) for finding in found]
+
+
+def _matters(finding: Result) -> bool:
+    """Whether it says something of a volume, which a value that is absent does not."""
+    if finding["state"] == "unreadable":
+        return True
+    return finding["state"] not in ("ok", "waived") and finding["actual"] is not None
 
 
 def _sentence(finding: Result) -> str:

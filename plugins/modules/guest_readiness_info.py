@@ -25,7 +25,7 @@ extends_documentation_fragment:
 options:
   rows:
     description:
-      - Read only these rows of the catalogue. Without it, all are read.
+      - Read only these rows of the catalogue. RV(verdicts) and RV(hints), which are about all rows, are left out then.
     type: list
     elements: str
 seealso:
@@ -152,12 +152,12 @@ verdicts:
       C(other)) the worst that is true of it. C(blocked), a soft shutdown would be lost or not end; C(prolonged), it
       would take longer; C(waived), it would suffer from what is waived; C(unknown), something could not be read;
       C(ready_later), it is mended, which holds from the next sign-in or boot on; C(ready).
-  returned: when the guest answered, unless O(rows) is given
+  returned: when the guest answered
   type: dict
   sample: {"power_button": "ready", "updates": "prolonged"}
 hints:
   description: What the findings mean for whoever shuts the guest down.
-  returned: when the guest answered, unless O(rows) is given
+  returned: when the guest answered
   type: dict
   contains:
     recommended_methods:

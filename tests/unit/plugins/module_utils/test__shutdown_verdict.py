@@ -195,6 +195,7 @@ def test_volumes() -> None:
         {**common, "id": "volume_damaged", "state": "differs", "title": "NTFS has found damage"},
         {**common, "id": "volume_damaged_old", "state": "ok", "title": "the same"},
         {**common, "id": "volume_check_scheduled", "state": "unreadable", "title": "check", "detail": "denied"},
+        {**common, "id": "volume_check_scheduled", "state": "differs", "title": "absent", "actual": None},
         {**common, "id": "update_pending", "state": "differs", "title": "updates"},
     ]
     result = verdict(guest()[0], domain(), {"findings": findings})
