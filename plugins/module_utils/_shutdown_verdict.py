@@ -151,7 +151,7 @@ def _volumes(readiness: Result | None) -> tuple[list[Result], list[str]]:
         return [], []
     if "findings" not in readiness:
         return [], [f"the guest's volumes could not be looked at: {_message(readiness)}"]
-    found = [
+    found: list[Result] = [
         {name: finding[name] for name in ("id", "state", "title", "location", "actual", "detail", "cure")}
         for finding in readiness["findings"]
         if finding["id"].startswith("volume_") and _matters(finding)

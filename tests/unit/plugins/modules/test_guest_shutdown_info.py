@@ -39,7 +39,8 @@ def compare(documented: dict[str, Any], returned: dict[str, Any], where: str) ->
         value = returned[name]
         assert value is None or isinstance(value, KINDS[entry["type"]]), (where, name, value)
         assert "sample" not in entry or isinstance(entry["sample"], KINDS[entry["type"]]), (where, name)
-        for one in (value if isinstance(value, list) else [value]) if "contains" in entry and value else ():
+        members: list[Any] = value if isinstance(value, list) else [value]
+        for one in members if "contains" in entry and value else []:
             compare(entry["contains"], one, f"{where}.{name}")
 
 
