@@ -52,6 +52,7 @@ options:
   timeout:
     description:
       - Seconds that one command on the guest may take. There are two for a guest with a handful of users.
+      - It holds over C(winrm). Other connections have time-outs of their own.
     type: float
     default: 300
 """

@@ -30,6 +30,9 @@ from ansible_collections.winguest.shutdown.plugins.plugin_utils._windows_shell i
 RECONNECT_TIMEOUT = 30
 """Seconds for which a connection that broke is opened anew."""
 
+ATTEMPTS = 3
+"""How often a statement is put whose answer is lost, as when a virus scanner holds the file that it is in."""
+
 LEFT_LOADED = (
     f"a profile that was being read may still be loaded as HKU\\{MOUNT}SID: run this again when the guest can be "
     "reached, which unloads it"
@@ -44,27 +47,36 @@ class Questioner:
         # Chosen now, so that nothing that is written in the guest already can look like a mark.
         self.nonce = secrets.token_hex(4)
         self.answers = Answers()
+        self._answered = False
 
     def ask(self, statements: t.Sequence[Statement], needed: t.Sequence[Statement] | None = None) -> list[Statement]:
         """Have all statements answered or, if only some are needed now, those; returns what has not been asked yet.
 
         A statement that prints too much is taken apart and, where it cannot be, left unread; the others are asked on.
+        One whose answer was lost is asked again, and left unread after the last of its ATTEMPTS.
         """
         # What is asked for twice is asked once, where it comes first: all that is written comes before.
         pending = fitting(dict.fromkeys(statements), self.nonce)
         waiting = set(pending if needed is None else fitting(needed, self.nonce))
+        attempts: dict[Statement, int] = {}
         while waiting:
             line, output = self._run(pending)
             left = line.take(output.text, self.answers)
-            if len(left) == len(line.statements):
-                if output.status is not None:
-                    raise ShellError(_nothing(output))
+            self._answered = self._answered or len(left) < len(line.statements)
+            if left or output.status is None:
+                self._try(f"del {line.file}")
+            if output.status is None and len(left) == len(line.statements):
                 pieces = left[0].pieces()
                 waiting.discard(left[0])
                 waiting.update(pieces)
                 left = [*pieces, *left[1:]]
-            if output.status is None:
-                self._try(f"del {line.file}")
+            elif left and output.status is not None:
+                # Something else may hold the file of the output, so the next one has another name.
+                self.nonce = secrets.token_hex(4)
+                attempts.update((statement, attempts.get(statement, 0) + 1) for statement in left)
+                left = [statement for statement in left if attempts[statement] < ATTEMPTS]
+                if not left and not self._answered:
+                    raise ShellError(_nothing(output))
             pending = [*left, *pending[len(line.statements) :]]
             waiting.intersection_update(pending)
         return pending

@@ -24,10 +24,11 @@ from ansible_collections.winguest.shutdown.plugins.module_utils._catalogue impor
     UserValue,
 )
 from ansible_collections.winguest.shutdown.plugins.module_utils._readiness import MODES, SERVICES, Finding
-from ansible_collections.winguest.shutdown.plugins.module_utils._reading import SYSTEM_VALUES, Reading
+from ansible_collections.winguest.shutdown.plugins.module_utils._reading import SYSTEM_VALUES, Hive, Reading
 from ansible_collections.winguest.shutdown.plugins.plugin_utils._guest_statements import (
     DefaultHive,
     Files,
+    Hives,
     Keys,
     LoadedHives,
     NotFound,
@@ -45,6 +46,13 @@ from ansible_collections.winguest.shutdown.plugins.plugin_utils._guest_statement
 )
 
 Named = t.TypeVar("Named")
+
+HIVES: dict[str, type[Hives]] = {
+    "loaded": LoadedHives,
+    "system": LoadedHives,
+    "stored": StoredHives,
+    "default": DefaultHive,
+}
 
 
 def preparation(nonce: str) -> list[Statement]:
@@ -135,26 +143,19 @@ def _overriding(reading: Reading, key: str, row: Row) -> tuple[str, ...]:
 
 
 def _hives(wrong: t.Sequence[Finding]) -> t.Iterator[Statement]:
-    """Every hive with something wrong gets all that is wrong in any of its kind; writing it again does no harm."""
-    kinds: tuple[tuple[tuple[str, ...], t.Any], ...] = (
-        (("loaded", "system"), LoadedHives),
-        (("stored",), StoredHives),
-        (("default",), DefaultHive),
-    )
-    for names, statement in kinds:
-        of_kind = [finding for finding in wrong if finding.hive and finding.hive.kind in names]
-        settings: dict[Setting, None] = {}
-        for finding in of_kind:
-            if isinstance(finding.row.location, UserValue):
-                settings[Setting(finding.row.location, finding.row.desired.data)] = None
-        if not settings:
-            continue
-        values = tuple(setting.value for setting in settings)
-        hives = tuple(dict.fromkeys(finding.hive.name for finding in of_kind if finding.hive))
-        if statement is DefaultHive:
-            yield DefaultHive(values, tuple(settings))
-        else:
-            yield statement(values, tuple(settings), only=hives)
+    """Every hive gets what is wrong in it and no more; those with the same wrong values are written together."""
+    by_hive: dict[Hive, list[Setting]] = {}
+    for finding in wrong:
+        if finding.hive and isinstance(finding.row.location, UserValue):
+            by_hive.setdefault(finding.hive, []).append(Setting(finding.row.location, finding.row.desired.data))
+    together: dict[tuple[type[Hives], tuple[Setting, ...]], list[str]] = {}
+    for hive, settings in by_hive.items():
+        together.setdefault((HIVES[hive.kind], tuple(settings)), []).append(hive.name)
+    for (statement, settings_of_all), names in together.items():
+        values = tuple(setting.value for setting in settings_of_all)
+        # There is one default profile, whose name is not that of an account.
+        only = () if statement is DefaultHive else tuple(names)
+        yield statement(values, settings_of_all, only)
 
 
 def _of(places: t.Iterable[t.Any], kind: type[Named]) -> list[Named]:

@@ -27,6 +27,7 @@ from ansible_collections.winguest.shutdown.plugins.module_utils._registry_text i
 from ansible_collections.winguest.shutdown.plugins.plugin_utils import _guest_plan as plan
 from ansible_collections.winguest.shutdown.plugins.plugin_utils._guest_action import GuestAction
 from ansible_collections.winguest.shutdown.plugins.plugin_utils._guest_audit import Questioner
+from ansible_collections.winguest.shutdown.plugins.plugin_utils._guest_statements import Unload
 from ansible_collections.winguest.shutdown.plugins.plugin_utils._windows_shell import ShellError, WindowsShell
 
 HALF_WAY = "Some of the settings may have been written already; running again goes on from there."
@@ -94,6 +95,11 @@ class RemediationAction(GuestAction):
         writes = [] if self._task.check_mode else plan.remediation(wrong, reading)
         try:
             questioner.ask([*writes, *pending])
+            left = _left(wrong, findings(catalogue, reading)) if writes else []
+            if left:
+                # Once more, since a profile may have been in use for a moment, and may so have stayed loaded.
+                questioner.answers.notes.clear()
+                questioner.ask([Unload(), *plan.remediation(left, reading)])
         except ShellError as error:
             told = _told(findings(catalogue, reading), {}, reading, options)
             return {**told, "changed": bool(writes), "failed": True, "msg": f"{error} {HALF_WAY if writes else ''}"}

@@ -55,6 +55,10 @@ USER_SID = re.compile(r"S-1-(?:5-21|12-1)(?:-[0-9]{1,10}){1,8}")
 Asked = t.TypeVar("Asked")
 
 
+TORN = re.compile("\ufffd{1,4}")
+"""What becomes of a letter that is not whole, because what carries the output has cut it there."""
+
+
 class Part(t.NamedTuple):
     """A mark of an answer, with what stands before it."""
 
@@ -79,9 +83,18 @@ class Answers:
         """Keep what programs that write have said, line by line."""
         self.notes += [line.strip() for part in parts for line in part.text.splitlines() if line.strip()]
 
+    def absent(self, text: str) -> bool:
+        """Whether these are the words for what is not there; a letter of theirs may have been torn on the way."""
+        whole = TORN.split(text.strip())
+        if len(whole) == 1:
+            return whole[0] in self.not_found
+        pattern = re.compile(".{0,4}".join(map(re.escape, whole)))
+        left = sum(map(len, whole))
+        return any(left * 2 > len(words) and pattern.fullmatch(words) for words in self.not_found)
+
     def seen(self, text: str, name: str) -> Seen:
         """What an answer of `reg query KEY /v NAME` says."""
-        if text.strip() in self.not_found:
+        if self.absent(text):
             return Seen()
         try:
             return Seen(registry_text.parse_value(text, name))
@@ -92,7 +105,7 @@ class Answers:
     def exists(self, text: str) -> Exists:
         """What an answer of `reg query KEY` says of the key."""
         said = text.strip()
-        if said in self.not_found:
+        if self.absent(said):
             return Exists()
         # A key without values and keys of its own is answered with nothing at all.
         return Exists(True) if not said or said.startswith("HKEY_") else Exists(trouble=said[:300])
@@ -249,7 +262,7 @@ class Scan(Statement):
         """Where anything but numbers was found, nothing is believed."""
         for root, part in paired([self.root], parts):
             answers.reading.begin_scan(root, self.name)
-            if part.text.strip() in answers.not_found:
+            if answers.absent(part.text):
                 continue
             try:
                 numbers = registry_text.parse_numbers(part.text, root, self.name)

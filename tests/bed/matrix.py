@@ -13,20 +13,17 @@ those that are damaged. Times are Windows' divided by SCALE.
 from __future__ import annotations
 
 import datetime
-import json
-import subprocess
 import sys
 import time
 from collections.abc import Iterable
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any, NamedTuple
 
-import checkout
 import libvirt
 from ansible_collections.winguest.shutdown.plugins.module_utils import _record as record
 
 from bed.acpi_guest import DiskState, disk_state
+from bed.ansible_run import Inventory, Run, play
 from bed.guests import Bed
 from bed.module import HYPERVISOR_PYTHON
 from bed.windows.blockers import BLOCKERS
@@ -38,7 +35,6 @@ FIXED_CLOCK = 300 / SCALE
 LONGEST_CLOCK = 20
 """Seconds. A fixed clock of five minutes, and the longest that a guest's own clock may be here."""
 
-PLAYBOOK = Path(__file__).with_suffix(".yml")
 AS_CLOUD_HOSTS_DO = {
     "methods": ["acpi"],
     "double_press": False,
@@ -122,14 +118,11 @@ class Matrix:
 
     def mend(self) -> dict[str, dict[str, Any]]:
         """Run the playbook on the guests: its result for each."""
-        results = self.bed.directory / "readiness"
-        results.mkdir(exist_ok=True)
-        hosts = {name: windows.variables for name, windows in self.guests.items()}
-        for name, windows in self.guests.items():
-            hosts[name]["ansible_password"] = windows.password
-        variables = {"matrix_results": str(results)}
-        self._play({"windows": {"hosts": hosts, "vars": variables}}, str(PLAYBOOK))
-        return {name: json.loads((results / f"{name}.json").read_text()) for name in self.guests}
+        hosts = {
+            name: {**windows.variables, "ansible_password": windows.password} for name, windows in self.guests.items()
+        }
+        run = self._play({"windows": {"hosts": hosts}}, "winguest.shutdown.remediate")
+        return {name: run.result(name, "winguest.shutdown.guest_readiness") for name in self.guests}
 
     def _ended(self, name: str) -> Shutdown:
         """What the domain's record and its disk say, and not what the playbook has shown."""
@@ -144,12 +137,11 @@ class Matrix:
         torn = disk_state(self.bed.disk(name)) is DiskState.SERVICING and " written\n" not in last_boot
         return Shutdown(request.outcome, (ended - began).total_seconds(), torn)
 
-    def _play(self, inventory: dict[str, Any], playbook: str) -> None:
-        path = self.bed.directory / "matrix-inventory.json"
-        path.write_text(json.dumps(inventory))
-        path.chmod(0o600)
-        command = [sys.executable, "-m", "ansible", "playbook", "--inventory", str(path), "--forks", "8", playbook]
-        subprocess.run(command, env=checkout.ansible_environment(), check=True, stdin=subprocess.DEVNULL)
+    def _play(self, inventory: Inventory, playbook: str) -> Run:
+        run = play(inventory, playbook, "--forks", "8", show=True)
+        if run.status != 0:
+            raise RuntimeError(f"{playbook} ended with status {run.status}")
+        return run
 
 
 def run(matrix: Matrix) -> list[Row]:

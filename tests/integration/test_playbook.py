@@ -5,43 +5,29 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from typing import Any
 
-import checkout
+from bed import ansible_run
 from bed.guests import AcpiGuest
 from bed.module import FAST, HYPERVISOR_PYTHON
 from integration.conftest import Hypervisor
 
 
-def begin(hypervisor: Hypervisor, *arguments: str, **variables: Any) -> subprocess.Popen[str]:
-    """ansible-playbook with the role's variables in an inventory whose one hypervisor is this machine."""
+def begin(hypervisor: Hypervisor, *arguments: str, **variables: Any) -> ansible_run.Playing:
+    """The playbook with the role's variables in an inventory whose one hypervisor is this machine."""
     given = {"uri": hypervisor.uri, "evidence_dir": str(hypervisor.bed.directory / "evidence"), **FAST, **variables}
     host = {"ansible_connection": "local", "ansible_python_interpreter": HYPERVISOR_PYTHON}
-    inventory = hypervisor.bed.directory / f"inventory-{time.monotonic_ns()}.json"
     group = {"hosts": {"here": host}, "vars": {f"domain_shutdown_{name}": value for name, value in given.items()}}
-    inventory.write_text(json.dumps({"hypervisors": group}))
-    return subprocess.Popen(
-        [sys.executable, "-m", "ansible", "playbook", "-i", str(inventory), "winguest.shutdown.shutdown", *arguments],
-        env=checkout.ansible_environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+    return ansible_run.begin({"hypervisors": group}, "winguest.shutdown.shutdown", *arguments)
 
 
 def play(hypervisor: Hypervisor, *arguments: str, **variables: Any) -> tuple[int, str]:
     """Run it to its end: its exit status, and what it printed."""
-    process = begin(hypervisor, *arguments, **variables)
-    out = process.communicate(timeout=120)[0]
-    return process.returncode, out
+    run = begin(hypervisor, *arguments, **variables).end(timeout=120)
+    return run.status, run.output
 
 
 def test_a_run_a_second_run_and_check_mode(hypervisor: Hypervisor) -> None:
@@ -81,9 +67,9 @@ def test_bad_input_is_told_by_the_role(hypervisor: Hypervisor) -> None:
 def test_a_cancelled_job_forces_nothing(hypervisor: Hypervisor) -> None:
     """What AWX does to cancel a job: a signal to the whole process group."""
     hypervisor.start(AcpiGuest("job", "press=hang"))
-    process = begin(hypervisor, domains=["job"], on_timeout="force")
+    playing = begin(hypervisor, domains=["job"], on_timeout="force")
     hypervisor.bed.wait_for("job", "press 1")
-    os.killpg(process.pid, signal.SIGTERM)
-    process.communicate(timeout=60)
+    os.killpg(playing.process.pid, signal.SIGTERM)
+    playing.end(timeout=60)
     time.sleep(12)
     assert hypervisor.running("job")

@@ -27,9 +27,10 @@ class Network:
         self._endpoint: WinrmEndpoint | None = None
         self._lock = threading.Lock()
         # A socket that is bound and does not listen keeps others away, but not the endpoint, which shares the address.
+        # Only once it has a port: a socket that shares may be given one that another such socket has.
         self._reservation = socket.socket()
-        self._reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._reservation.bind((HOST, 0))
+        self._reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.port: int = self._reservation.getsockname()[1]
 
     def set_up(self, up: bool) -> None:

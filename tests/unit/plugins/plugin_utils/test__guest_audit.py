@@ -14,7 +14,7 @@ from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible_collections.winguest.shutdown.plugins.module_utils._catalogue import UserValue, Value
 from ansible_collections.winguest.shutdown.plugins.module_utils._reading import Seen
 from ansible_collections.winguest.shutdown.plugins.plugin_utils import _guest_audit
-from ansible_collections.winguest.shutdown.plugins.plugin_utils._guest_audit import Questioner
+from ansible_collections.winguest.shutdown.plugins.plugin_utils._guest_audit import ATTEMPTS, Questioner
 from ansible_collections.winguest.shutdown.plugins.plugin_utils._guest_statements import (
     LoadedHives,
     NotFound,
@@ -336,6 +336,52 @@ def test_trouble_while_tidying_up_hides_nothing() -> None:
             ask(LittleShell(guest(), [timed_out, second, second]), *WANTED)
     with pytest.raises(ShellError, match="So it did before"):
         ask(LittleShell(guest(), iter(lambda: broken, None)), *WANTED)
+
+
+# ---- an answer that is lost
+
+
+def test_an_answer_that_is_lost_is_asked_for_again_in_another_file() -> None:
+    machine = guest()
+
+    def lost(line: str) -> Output:
+        """As when something else holds the file of the output."""
+        machine.run(line)
+        machine.contents[file_of(line)] = "held"
+        return Output("", "The process cannot access the file.", 1)
+
+    shell = LittleShell(machine, [lost, None, lost])
+    assert read(ask(shell, *WANTED)) == ALL
+    asked = [line for line in shell.lines if not line.startswith("del ")]
+    assert len(asked) == len({file_of(line) for line in asked}) == 3
+    assert machine.contents == {}
+
+
+def test_an_answer_that_is_always_lost_is_left_unread_and_the_others_are_read() -> None:
+    machine = guest()
+
+    def without_one(line: str) -> Output | None:
+        """Without the mark that ends one answer and begins the next, which are lost both."""
+        if KEYS[1] not in line:
+            return None
+        before, after = machine.run(line).text.split("0x1", 1)
+        return Output(before.rpartition("#=")[0] + after, "", 0)
+
+    shell = LittleShell(machine, iter(lambda: without_one, None))
+    questioner = ask(shell, *WANTED)
+    for key in KEYS[:2]:
+        assert "the answer is missing" in questioner.answers.reading.value(key, "A").trouble
+    assert read(questioner)[4:] == ALL[4:]
+    assert sum(KEYS[1] in line for line in shell.lines) == ATTEMPTS
+
+
+def test_what_was_written_is_written_again_where_nobody_knows_whether_it_was() -> None:
+    machine = guest()
+    shell = LittleShell(machine, [None, lambda line: Output("", "", 0)])
+    questioner = ask(shell, *WANTED)
+    questioner.ask([Write(KEYS[0], ("B",), "REG_SZ", "y"), Values(KEYS[0], ("B",))])
+    assert machine.registry.get(KEYS[0], "B") == Value("REG_SZ", "y")
+    assert questioner.answers.reading.value(KEYS[0], "B").data == "y"
 
 
 # ---- nothing is answered

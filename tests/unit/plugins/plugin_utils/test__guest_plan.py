@@ -193,7 +193,8 @@ def test_hives_by_their_kind() -> None:
     )
     tasks, hung = Setting(TASKS, "1"), Setting(HUNG, "5000")
     assert plan == [
-        LoadedHives((TASKS, HUNG), (tasks, hung), only=("S-1-5-21-1", "S-1-5-21-2", ".DEFAULT")),
+        LoadedHives((TASKS,), (tasks,), only=("S-1-5-21-1", ".DEFAULT")),
+        LoadedHives((HUNG,), (hung,), only=("S-1-5-21-2",)),
         StoredHives((TASKS,), (tasks,), only=("S-1-5-21-3",)),
         DefaultHive((TASKS,), (Setting(TASKS, None),)),
     ]

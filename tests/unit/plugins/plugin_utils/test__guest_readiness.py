@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import collections
+import itertools
 import types
 import typing as t
 
@@ -333,6 +334,43 @@ def test_what_cannot_be_written_is_a_failure_with_the_programs_own_words() -> No
     assert (only["changed"], only["failed"]) == (False, True)
 
 
+def test_what_could_not_be_written_is_tried_once_more() -> None:
+    machine = windows()
+    machine.read_only.add(LOGON_KEY)
+    run, commands = machine.run, itertools.count(1)
+
+    def writable_after_two_commands(line: str) -> Output:
+        if next(commands) > 2:
+            machine.read_only.clear()
+        return run(line)
+
+    machine.run = writable_after_two_commands  # type: ignore[method-assign]
+    result = work(machine)
+    assert result["changed"] and "failed" not in result
+    assert states(result, "shutdown_without_logon", "power_button_action", "auto_end_tasks") == ["fixed"]
+    times = collections.Counter(written(machine))
+    assert {line for line, count in times.items() if count > 1} == {
+        line for line in times if "ShutdownWithoutLogon" in line or "ShutdownSessionTimeout" in line
+    }
+
+
+def test_a_profile_that_stayed_loaded_is_unloaded_before_it_is_tried_once_more() -> None:
+    machine = windows()
+    run, commands = machine.run, itertools.count(1)
+
+    def busy_in_the_second_command(line: str) -> Output:
+        number = next(commands)
+        if number == 2:
+            machine.busy.add(f"hku\\winguest-{BOB}".casefold())
+        elif number == 3:
+            machine.busy.clear()
+        return run(line)
+
+    machine.run = busy_in_the_second_command  # type: ignore[method-assign]
+    result = work(machine, rows=["auto_end_tasks"])
+    assert result["changed"] and "failed" not in result and len(machine.mounted) == 1
+
+
 def test_a_complaint_is_found_among_many_successes() -> None:
     custom = [
         {
@@ -363,7 +401,7 @@ def test_what_was_written_and_cannot_be_read_is_a_failure_and_a_change() -> None
 
     t.cast("t.Any", machine).run = then_busy
     result = work(machine, rows=["auto_end_tasks"])
-    assert result["changed"] and result["failed"] and "could not be unloaded" in result["msg"]
+    assert result["changed"] and result["failed"] and "could not be mended: auto_end_tasks" in result["msg"]
     assert BOB in result["msg"] and CAROL not in result["msg"]
 
 

@@ -462,3 +462,11 @@ def test_what_cmd_would_interpret_is_refused_before() -> None:
         for check in (check_key, check_name, lambda text, where: check_data(text, "REG_SZ", where)):
             with pytest.raises(CatalogueError):
                 check(rf"HKLM\SOFTWARE\a{char}b", "here")
+
+
+def test_words_for_what_is_not_there_are_known_with_a_letter_torn() -> None:
+    answers = Answers(not_found={"reg: Der Schlüssel wurde nicht gefunden"})
+    assert answers.absent("reg: Der Schlüssel wurde nicht gefunden\r\n")
+    assert answers.absent("reg: Der Schl\ufffd\ufffdssel wurde nicht gefunden")
+    assert not answers.absent("reg: Der Zugriff auf den Schl\ufffd\ufffdssel wurde verweigert")
+    assert not answers.absent("\ufffd" * 40)
