@@ -6,16 +6,13 @@
 from __future__ import annotations
 
 import itertools
-import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import checkout
 import pytest
 from ansible_collections.winguest.shutdown.plugins.module_utils._acts import read_record
+from bed.ansible_run import Run, play
 from bed.guests import Bed
 from bed.module import FAST, HYPERVISOR_PYTHON, call
 from bed.windows.blockers import BLOCKERS, BUSY, HUNG_SERVICE
@@ -25,7 +22,6 @@ from bed.windows.systems import SERVER_2022
 
 pytestmark = pytest.mark.xdist_group("shutdown_verify")
 
-PLAYBOOK = Path(__file__).with_name("verify.yml")
 NAMES = (f"verified-{number}" for number in itertools.count())
 NOWHERE = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 9, "ansible_timeout": 3}
 SHORT = {**FAST, "timeout": 3, "max_timeout": 3, "accept_timeout": 2, "baseline_time": 0}
@@ -35,7 +31,7 @@ class Pair:
     """A guest of another language than English, and its hypervisor."""
 
     def __init__(self, windows: SimulatedWindows, folder: Path) -> None:
-        self.windows, self.folder = windows, folder
+        self.windows = windows
         self.evidence = str(folder / "evidence")
         self.domain = windows.start()
 
@@ -50,37 +46,20 @@ class Pair:
         """The next boot."""
         self.domain = self.windows.start()
 
-    def verify(self, hypervisor: dict[str, Any] | None = None, **variables: Any) -> tuple[dict[str, Any], str]:
-        """Run the playbook: the role's result, and what was printed."""
-        name = self.windows.name
+    def verify(self, hypervisor: dict[str, Any] | None = None, **variables: Any) -> tuple[dict[str, Any], Run]:
+        """Run the playbook: the role's result, and the run."""
         given = {"hypervisor": "here", "uri": self.windows.bed.daemon.uri, "evidence_dir": self.evidence, **variables}
         guest = {
             **self.windows.variables,
             "ansible_password": self.windows.password,
             **{f"shutdown_verify_{option}": value for option, value in given.items()},
-            "verify_results": str(self.folder),
         }
         here = {"ansible_connection": "local", "ansible_python_interpreter": HYPERVISOR_PYTHON, **(hypervisor or {})}
-        inventory = self.folder / "inventory.json"
-        inventory.write_text(
-            json.dumps({"windows": {"hosts": {name: guest}}, "hypervisors": {"hosts": {"here": here}}})
-        )
-        result = self.folder / f"{name}.json"
-        result.unlink(missing_ok=True)
-        ran = subprocess.run(
-            [sys.executable, "-m", "ansible", "playbook", "--inventory", str(inventory), str(PLAYBOOK)],
-            env=checkout.ansible_environment(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-        said = ran.stdout + ran.stderr
-        if variables.get("fail_unclean"):
-            assert ran.returncode == 2, said
-            return {}, said
-        assert ran.returncode == 0, said
-        return json.loads(result.read_text()), said
+        groups = {"windows": {"hosts": {self.windows.name: guest}}, "hypervisors": {"hosts": {"here": here}}}
+        run = play(groups, "winguest.shutdown.verify")
+        kept = [task for task in run.tasks if task.task == "Keep the result"]
+        assert len(kept) == 1, run.output
+        return kept[0].result["ansible_facts"]["shutdown_verify_result"], run
 
 
 @pytest.fixture
@@ -108,8 +87,9 @@ def test_a_soft_stop_then_a_veto_and_a_plug_that_was_pulled(pair: Pair) -> None:
     left = pair.shut_down()
     assert left["outcome"] == "left_running", left
 
-    waiting, said = pair.verify()
-    assert waiting["verdict"] == "clean", said
+    waiting, run = pair.verify()
+    assert run.status == 0, run.output
+    assert waiting["verdict"] == "clean", run.output
     stop = waiting["last_stop"]
     assert stop["asked_by"]["program"].endswith("winlogon.exe")
     assert stop["reason"] == "system, unplanned"
@@ -119,14 +99,15 @@ def test_a_soft_stop_then_a_veto_and_a_plug_that_was_pulled(pair: Pair) -> None:
     assert any("editor.exe vetoed a shutdown" in sentence for sentence in waiting["blocking"])
     assert waiting["request"]["outstanding"]
     assert waiting["cleared_request"] is None
-    assert "editor.exe vetoed a shutdown" in said
+    assert "editor.exe vetoed a shutdown" in run.output
     request = read_record(pair.domain).request
     assert request is not None and request.outstanding
 
     pair.domain.destroy()
     pair.start()
-    after, said = pair.verify()
-    assert after["verdict"] == "unclean", said
+    after, run = pair.verify()
+    assert run.status == 0, run.output
+    assert after["verdict"] == "unclean", run.output
     assert after["last_stop"]["vetoed_by"] == ["editor.exe"]
     assert after["last_stop"]["stop"] is None
     assert any("Kernel-Power 41" in reason for reason in after["reasons"])
@@ -141,20 +122,22 @@ def test_a_guest_that_was_forced_is_named_with_its_evidence(pair: Pair) -> None:
     forced = pair.shut_down(on_timeout="force")
     assert forced["outcome"] == "forced", forced
     pair.start()
-    said = pair.verify(fail_unclean=True)[1]
-    assert "forced: the hypervisor has on record that it powered the guest off by force" in said
-    assert "Windows had not been shut down" in said
+    result, run = pair.verify(fail_unclean=True)
+    assert run.status == 2, run.output
+    assert "forced: the hypervisor has on record that it powered the guest off by force" in run.output
+    assert result["verdict"] == "forced"
     assert forced["evidence"]
-    assert all(path in said for path in forced["evidence"])
-    request = read_record(pair.domain).request
-    assert request is not None, "what was settled already stays on record"
-    assert request.outcome == "forced"
+    assert [path for entry in result["evidence"] for path in entry["files"]] == forced["evidence"]
+    assert all(path in run.output for path in forced["evidence"])
+    assert result["last_stop"]["clean"] is False
+    assert result["cleared_request"] is None, "what was settled already stays on record"
 
 
 def test_neither_side_can_be_reached(pair: Pair) -> None:
     assert pair.shut_down(timeout=30, max_timeout=30)["outcome"] == "graceful"
-    result, said = pair.verify(hypervisor=NOWHERE)
-    assert result["verdict"] == "unknown", said
+    result, run = pair.verify(hypervisor=NOWHERE)
+    assert run.status == 0, run.output
+    assert result["verdict"] == "unknown", run.output
     assert result["last_stop"] is None
     assert any(reason.startswith("the guest could not be asked: ") for reason in result["reasons"])
     assert any(reason.startswith("the hypervisor could not be asked: ") for reason in result["reasons"])
