@@ -45,16 +45,21 @@ class DefinitionError(ValueError):
 class Element:
     """An element and where it is in the bytes: its opening and, unless it is empty, its closing tag."""
 
-    __slots__ = ("attributes", "children", "closes", "ends", "name", "opened", "opens", "parent", "text")
+    __slots__ = ("attributes", "children", "closes", "ends", "name", "opened", "opens", "parent", "texts")
 
     def __init__(self, name: str, attributes: dict[str, str], parent: Element | None, opens: int, opened: int) -> None:
         self.name = name
         self.attributes = attributes
         self.parent = parent
         self.children: list[Element] = []
-        self.text = ""
+        self.texts: list[str] = []
         self.opens, self.opened = opens, opened
         self.closes = self.ends = opened
+
+    @property
+    def text(self) -> str:
+        """Its own text, without that of its children."""
+        return "".join(self.texts)
 
     @property
     def empty(self) -> bool:
@@ -119,7 +124,7 @@ class Document:
 
     def _text(self, text: str) -> None:
         if self._open:
-            self._open[-1].text += text
+            self._open[-1].texts.append(text)
 
     def _refuse_document_type(self, *dummy: t.Any) -> None:
         raise DefinitionError("the definition has a document type declaration, which no definition needs")

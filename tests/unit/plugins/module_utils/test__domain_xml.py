@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import re
-import time
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -182,19 +181,20 @@ def test_data_is_never_taken_for_markup(text: str) -> None:
     assert Document(document.text).get(mark) == text
 
 
+@pytest.mark.timeout(60)
 def test_a_long_definition_is_quick() -> None:
+    """A second or two, though it is parsed anew for every edit; anything quadratic would take minutes."""
     disks = "".join(
         f"<disk><target dev='sd{number}'/><serial>é&amp;{number}</serial></disk>\n" for number in range(20_000)
     )
-    text = definition(f"<on_poweroff>restart</on_poweroff><devices>{disks}</devices>")
+    description = f"<description>{'ü&lt;&#10;' * 100_000}</description>"
+    text = definition(f"{description}<on_poweroff>restart</on_poweroff><devices>{disks}</devices>")
     assert len(text.encode()) > 1_000_000
-    began = time.monotonic()
     document = Document(text)
     edited = document.with_data(POWEROFF, "destroy").with_data(MEM, "no").with_data(AGENT, PRESENT)
     assert lost(document, edited.text, [POWEROFF, MEM, AGENT]) == []
-    assert time.monotonic() - began < 20
-    assert edited.text.startswith("<domain type='kvm'><on_poweroff>destroy<")
-    assert disks in edited.text
+    assert "<on_poweroff>destroy<" in edited.text
+    assert disks in edited.text and description in edited.text
 
 
 parts = st.sampled_from(
