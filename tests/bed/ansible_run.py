@@ -68,8 +68,8 @@ class Playing:
         self.process = process
         self._folder = folder
 
-    def end(self, timeout: float = PATIENCE) -> Run:
-        """Wait for its end."""
+    def end(self, timeout: float | None = PATIENCE) -> Run:
+        """Wait for its end, at most so many seconds."""
         with self._folder as folder:
             try:
                 output = self.process.communicate(timeout=timeout)[0]
@@ -117,7 +117,7 @@ def begin(inventory: Inventory, playbook: str | Tasks, *arguments: str, show: bo
 
 
 def play(
-    inventory: Inventory, playbook: str | Tasks, *arguments: str, show: bool = False, timeout: float = PATIENCE
+    inventory: Inventory, playbook: str | Tasks, *arguments: str, show: bool = False, timeout: float | None = PATIENCE
 ) -> Run:
     """Run it to its end."""
     return begin(inventory, playbook, *arguments, show=show).end(timeout)

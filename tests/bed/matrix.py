@@ -138,7 +138,7 @@ class Matrix:
         return Shutdown(request.outcome, (ended - began).total_seconds(), torn)
 
     def _play(self, inventory: Inventory, playbook: str) -> Run:
-        run = play(inventory, playbook, "--forks", "8", show=True)
+        run = play(inventory, playbook, "--forks", "8", show=True, timeout=None)
         if run.status != 0:
             raise RuntimeError(f"{playbook} ended with status {run.status}")
         return run
