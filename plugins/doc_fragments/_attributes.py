@@ -55,6 +55,7 @@ options: {}
 attributes:
   platform:
     description: The operating systems of the hosts it is for.
+    support: full
     platforms: windows
 notes:
   - The connection, its credentials and its transport are those of the inventory. Over C(winrm) the programs run in the
