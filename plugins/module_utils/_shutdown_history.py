@@ -100,7 +100,7 @@ class Uptime:
 
     @property
     def stopped(self) -> float | None:
-        """When it ended in order."""
+        """When it closed its event log or, later, its kernel ended; None where nothing says so."""
         last = [*self.of(EVENT_LOG, 6006), *self.of(KERNEL_GENERAL, 13)]
         return last[-1].time if last else None
 

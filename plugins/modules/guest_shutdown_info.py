@@ -85,7 +85,8 @@ stops:
       type: str
       sample: "2026-09-01T08:00:00.000Z"
     stop:
-      description: When it stopped in order; null where it did not, since then nobody writes it down.
+      description:
+        - When it closed its event log, or its kernel ended; null where nothing says so, as after a power failure.
       returned: always
       type: str
       sample: "2026-09-01T17:03:10.204Z"
