@@ -26,13 +26,11 @@ WENT_OFF = {
 
 @dataclasses.dataclass(frozen=True)
 class Domain:
-    """What the hypervisor has on record. trouble: why it could not be asked; asked: whether it was to be."""
+    """What the hypervisor has on record; nothing if it was not to be asked. trouble: why it could not be."""
 
-    asked: bool
     trouble: str = ""
     request: Result | None = None
     evidence: tuple[Result, ...] = ()
-    name: str = ""
 
 
 def verdict(
@@ -84,6 +82,7 @@ def _judge(guest: Result, stop: Result | None, side: Domain, forced_at: str) -> 
         reasons.append("the guest's logs know of no stop")
     else:
         reasons += stop["evidence"] or ["the guest's logs do not say whether it stopped in order"]
+    reasons += [f"not read in the guest: {missing}" for missing in guest.get("incomplete", [])]
     if side.trouble:
         reasons.append(f"the hypervisor could not be asked: {side.trouble}")
     if forced_at:
@@ -97,12 +96,12 @@ def _judge(guest: Result, stop: Result | None, side: Domain, forced_at: str) -> 
 
 def _domain(result: Result | None) -> Domain:
     if result is None or result.get("skipped"):
-        return Domain(False)
+        return Domain()
     domains = result.get("domains") or []
     if not domains:
-        return Domain(True, _message(result))
+        return Domain(_message(result))
     one = domains[0]
-    return Domain(True, one["trouble"], one["request"], tuple(one["evidence"]), one["name"])
+    return Domain(one["trouble"], one["request"], tuple(one["evidence"]))
 
 
 def _message(result: Result) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,16 @@ from ansible_collections.winguest.shutdown.plugins.module_utils._acts import rea
 from bed.ansible_run import Run, play
 from bed.guests import Bed
 from bed.module import FAST, HYPERVISOR_PYTHON, call
-from bed.windows.blockers import BLOCKERS, BUSY, HUNG_SERVICE
+from bed.windows.blockers import AT_THE_SCREEN, BLOCKERS, HUNG_SERVICE
 from bed.windows.guest import SimulatedWindows
-from bed.windows.situation import Situation
+from bed.windows.situation import Application, Situation
 from bed.windows.systems import SERVER_2022
 
 pytestmark = pytest.mark.xdist_group("shutdown_verify")
 
+HOSTILE = "{{ 7 * 7 }}\x1b[2J</Data><Event>.exe"
+AS_TOLD = HOSTILE.replace("\x1b", "\ufffd")
+BUSY = replace(AT_THE_SCREEN, applications=(Application(HOSTILE, "veto"),))
 NAMES = (f"verified-{number}" for number in itertools.count())
 NOWHERE = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 9, "ansible_timeout": 3}
 SHORT = {**FAST, "timeout": 3, "max_timeout": 3, "accept_timeout": 2, "baseline_time": 0}
@@ -96,10 +100,10 @@ def test_a_soft_stop_then_a_veto_and_a_plug_that_was_pulled(pair: Pair) -> None:
     assert stop["late_services"] == ["HungService"]
     assert stop["vetoed_by"] == []
     assert any("a shutdown has not come to its end" in sentence for sentence in waiting["blocking"])
-    assert any("editor.exe vetoed a shutdown" in sentence for sentence in waiting["blocking"])
+    assert any(f"{AS_TOLD} vetoed a shutdown" in sentence for sentence in waiting["blocking"])
     assert waiting["request"]["outstanding"]
     assert waiting["cleared_request"] is None
-    assert "editor.exe vetoed a shutdown" in run.output
+    assert "{{ 7 * 7 }}" in run.output, "what a guest says is no template"
     request = read_record(pair.domain).request
     assert request is not None and request.outstanding
 
@@ -108,7 +112,7 @@ def test_a_soft_stop_then_a_veto_and_a_plug_that_was_pulled(pair: Pair) -> None:
     after, run = pair.verify()
     assert run.status == 0, run.output
     assert after["verdict"] == "unclean", run.output
-    assert after["last_stop"]["vetoed_by"] == ["editor.exe"]
+    assert after["last_stop"]["vetoed_by"] == [AS_TOLD]
     assert after["last_stop"]["stop"] is None
     assert any("Kernel-Power 41" in reason for reason in after["reasons"])
     assert after["cleared_request"] == request.at

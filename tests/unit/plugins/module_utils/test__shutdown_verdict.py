@@ -207,6 +207,11 @@ def test_volumes() -> None:
     assert "the guest's volumes could not be looked at: timed out" in broken["reasons"]
 
 
+def test_what_could_not_be_read_is_told() -> None:
+    incomplete = {**guest()[0], "incomplete": ["events 41 of Kernel-Power: denied"]}
+    assert "not read in the guest: events 41 of Kernel-Power: denied" in verdict(incomplete)["reasons"]
+
+
 def test_what_blocks_is_handed_on() -> None:
     course = Guest()
     course.boot()
