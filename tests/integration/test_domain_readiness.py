@@ -9,7 +9,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
@@ -17,9 +16,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import checkout
 import libvirt
 import pytest
+from bed.ansible_run import Inventory, play
 from bed.guests import AcpiGuest, AgentGuest
 from bed.module import HYPERVISOR_PYTHON, Answer, call
 from integration.conftest import Hypervisor
@@ -47,6 +46,11 @@ def mend(hypervisor: Hypervisor, *domains: Any, **options: Any) -> Answer:
     nowhere = str(hypervisor.bed.directory / "nowhere")
     options.setdefault("diff", True)
     return call(hypervisor.uri, module="domain_readiness", domains=list(domains), host_root=nowhere, **options)
+
+
+def shut_down(hypervisor: Hypervisor, *domains: Any, **options: Any) -> Answer:
+    """The shutdown, without a second for the baseline."""
+    return hypervisor.shut_down(*domains, **{"baseline_time": 0, **options})
 
 
 def found(result: dict[str, Any]) -> dict[tuple[str, str], str]:
@@ -82,7 +86,7 @@ def restart(hypervisor: Hypervisor, name: str, ready: str = "ready", timeout: fl
 
 def test_no_acpi(hypervisor: Hypervisor) -> None:
     hypervisor.start(AcpiGuest("no-acpi", acpi=False, sleep_states=False))
-    refused = hypervisor.shut_down("no-acpi")["no-acpi"]
+    refused = shut_down(hypervisor, "no-acpi")["no-acpi"]
     assert refused["outcome"] == "refused" and "[domain_acpi]: add <acpi/> under <features>" in refused["reason"]
     domain = hypervisor.domain("no-acpi")
     before, number = domain.XMLDesc(WHOLE), domain.ID()
@@ -105,7 +109,7 @@ def test_no_acpi(hypervisor: Hypervisor) -> None:
     assert about(again["no-acpi"], "domain_acpi") == {LIVE: "later", KEPT: "ok"}
     restart(hypervisor, "no-acpi")
     assert look(hypervisor, "no-acpi")["no-acpi"]["recommended_methods"] == ["acpi"]
-    assert hypervisor.shut_down("no-acpi").outcome("no-acpi") == "graceful"
+    assert shut_down(hypervisor, "no-acpi").outcome("no-acpi") == "graceful"
     hypervisor.bed.connection.defineXML(mended["former_definition"])
     assert hypervisor.domain("no-acpi").XMLDesc(WHOLE) == before, "the former definition could not be put back"
 
@@ -119,11 +123,11 @@ def diff_lines(answer: Answer) -> list[str]:
 
 def test_a_power_off_that_restarts_is_mended_while_the_guest_runs(hypervisor: Hypervisor) -> None:
     hypervisor.start(AcpiGuest("restarts", on_poweroff="restart", sleep_states=False))
-    refused = hypervisor.shut_down("restarts")["restarts"]
+    refused = shut_down(hypervisor, "restarts")["restarts"]
     assert refused["outcome"] == "refused" and "[domain_on_poweroff]" in refused["reason"]
     mended = mend(hypervisor, "restarts", rows=["domain_on_poweroff"])["restarts"]
     assert (mended["holds"], about(mended, "domain_on_poweroff")) == ("now", {LIVE: "fixed", KEPT: "fixed"})
-    assert hypervisor.shut_down("restarts").outcome("restarts") == "graceful"
+    assert shut_down(hypervisor, "restarts").outcome("restarts") == "graceful"
     restart(hypervisor, "restarts")
     assert about(look(hypervisor, "restarts")["restarts"], "domain_on_poweroff") == {LIVE: "ok", KEPT: "ok"}
 
@@ -140,9 +144,9 @@ def test_a_transient_domain(hypervisor: Hypervisor) -> None:
     assert about(mended, "domain_agent_channel") == {LIVE: "differs"}
     assert about(mended, "domain_transient") == {"transient": "differs"}
     assert not mend(hypervisor, "transient").returned["changed"]
-    refused = hypervisor.shut_down("transient", on_timeout="save")["transient"]
+    refused = shut_down(hypervisor, "transient", on_timeout="save")["transient"]
     assert refused["outcome"] == "refused" and "[domain_transient]: define the domain" in refused["reason"]
-    assert hypervisor.shut_down("transient").outcome("transient") == "graceful"
+    assert shut_down(hypervisor, "transient").outcome("transient") == "graceful"
 
 
 def test_other_actions_at_the_end_are_set_on_request(hypervisor: Hypervisor) -> None:
@@ -162,7 +166,7 @@ def test_other_actions_at_the_end_are_set_on_request(hypervisor: Hypervisor) -> 
     mended = mend(hypervisor, "actions", rows=["domain_on_reboot", "domain_on_crash"])["actions"]
     assert about(mended, "domain_on_reboot")[KEPT] == about(mended, "domain_on_crash")[KEPT] == "fixed"
     restart(hypervisor, "actions")
-    assert hypervisor.shut_down("actions").outcome("actions") == "restarted", "a restart is one again"
+    assert shut_down(hypervisor, "actions").outcome("actions") == "restarted", "a restart is one again"
 
 
 def test_sleep_is_cured_from_the_hosts_side_alone(hypervisor: Hypervisor) -> None:
@@ -171,7 +175,7 @@ def test_sleep_is_cured_from_the_hosts_side_alone(hypervisor: Hypervisor) -> Non
     hypervisor.bed.tell("sleeper", "sleep=1")
     hypervisor.bed.wait_for("sleeper", "sleep")
     wait_for_state(hypervisor, "sleeper", libvirt.VIR_DOMAIN_PMSUSPENDED)
-    refused = hypervisor.shut_down("sleeper", wake=False)["sleeper"]
+    refused = shut_down(hypervisor, "sleeper", wake=False)["sleeper"]
     assert refused["outcome"] == "refused" and "[domain_asleep]" in refused["reason"]
     mended = mend(hypervisor, "sleeper", rows=["domain_suspend_to_mem"])["sleeper"]
     assert about(mended, "domain_asleep") == {"asleep": "differs"}
@@ -179,7 +183,7 @@ def test_sleep_is_cured_from_the_hosts_side_alone(hypervisor: Hypervisor) -> Non
     restart(hypervisor, "sleeper")
     hypervisor.bed.tell("sleeper", "sleep=1")
     hypervisor.bed.wait_for("sleeper", "no S3")
-    assert hypervisor.shut_down("sleeper", wake=False).outcome("sleeper") == "graceful"
+    assert shut_down(hypervisor, "sleeper", wake=False).outcome("sleeper") == "graceful"
 
 
 def test_hibernation_is_cured_from_the_hosts_side_alone(hypervisor: Hypervisor) -> None:
@@ -187,7 +191,7 @@ def test_hibernation_is_cured_from_the_hosts_side_alone(hypervisor: Hypervisor) 
     hypervisor.start(AcpiGuest("hibernates", "press=hibernate", sleep_states=False))
     looked = look(hypervisor, "hibernates")["hibernates"]
     assert about(looked, "domain_suspend_to_disk") == {LIVE: "differs", KEPT: "differs"}
-    assert hypervisor.shut_down("hibernates").outcome("hibernates") == "graceful", "it cannot be told"
+    assert shut_down(hypervisor, "hibernates").outcome("hibernates") == "graceful", "it cannot be told"
     assert "hibernate" in hypervisor.bed.com1("hibernates")
     mended = mend(hypervisor, "hibernates", rows=["domain_suspend_to_disk"])["hibernates"]
     assert (about(mended, "domain_suspend_to_disk"), mended["verdicts"]["host"]) == ({KEPT: "fixed"}, "prolonged")
@@ -202,11 +206,11 @@ def test_hibernation_is_cured_from_the_hosts_side_alone(hypervisor: Hypervisor) 
 def test_an_agent_channel_and_what_the_agent_says(hypervisor: Hypervisor) -> None:
     """A guest that ignores its button, and whose agent nobody could ask: first no channel, then one that is used."""
     hypervisor.start(AgentGuest("mute", "agent=obey button=ignore", agent_channel=False))
-    planned = hypervisor.shut_down("mute", check_mode=True)["mute"]
+    planned = shut_down(hypervisor, "mute", check_mode=True)["mute"]
     (note,) = [step for step in planned["plan"] if "[domain_agent_channel]" in step]
     assert note.startswith("note: method agent left out")
     assert any("[domain_agent_channel]" in entry["text"] for entry in planned["timeline"])
-    waived = hypervisor.shut_down({"name": "mute", "waive": ["domain_agent_channel"]}, check_mode=True)["mute"]
+    waived = shut_down(hypervisor, {"name": "mute", "waive": ["domain_agent_channel"]}, check_mode=True)["mute"]
     assert not [step for step in waived["plan"] if "note:" in step]
     assert look(hypervisor, "mute")["mute"]["recommended_methods"] == ["acpi"]
     mended = mend(hypervisor, "mute", rows=["domain_agent_channel"])["mute"]
@@ -225,7 +229,7 @@ def test_an_agent_channel_and_what_the_agent_says(hypervisor: Hypervisor) -> Non
     assert about(frozen, "domain_frozen") == {"frozen": "differs"}
     assert about(frozen, "domain_agent_commands") == {}, "that it refuses all but a thaw is no setting"
     assert frozen["verdicts"] == {"host": "blocked"}
-    answer = hypervisor.shut_down("mute", timeout=60)
+    answer = shut_down(hypervisor, "mute", timeout=60)
     assert (answer.outcome("mute"), answer["mute"]["method"]) == ("graceful", "agent"), answer.texts("mute")
 
 
@@ -240,26 +244,26 @@ def test_agents_that_hang_or_are_missing_hold_up_nobody(hypervisor: Hypervisor) 
     os.kill(hypervisor.bed.daemon.qemu_pid("beside"), signal.SIGSTOP)
     began = time.monotonic()
     answer = look(hypervisor, "hangs", "nobody-home", "beside")
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 45
     os.kill(hypervisor.bed.daemon.qemu_pid("beside"), signal.SIGCONT)
     assert about(answer["hangs"], "domain_agent_silent") == {"agent answer": "differs"}
     assert answer["hangs"]["recommended_methods"] == ["acpi"]
     assert about(answer["nobody-home"], "domain_agent") == {"agent": "differs"}
     assert answer["nobody-home"]["recommended_methods"] == ["acpi"]
-    assert any("[domain_agent]" in text for text in hypervisor.shut_down("nobody-home").texts("nobody-home"))
+    assert any("[domain_agent]" in text for text in shut_down(hypervisor, "nobody-home").texts("nobody-home"))
     assert answer["beside"]["state"] == "running"
 
 
 def test_a_display_on_request(hypervisor: Hypervisor) -> None:
     hypervisor.start(AcpiGuest("blind", display=False))
     assert not mend(hypervisor, "blind", rows=["domain_acpi"]).returned["changed"]
-    blind = hypervisor.shut_down("blind", **HARD)["blind"]
+    blind = shut_down(hypervisor, "blind", **HARD)["blind"]
     assert len(blind["evidence"]) == 1
     assert any("[domain_display]" in entry["text"] for entry in blind["timeline"])
     mended = mend(hypervisor, "blind", rows=["domain_display"])["blind"]
     assert about(mended, "domain_display") == {KEPT: "fixed"}
     restart(hypervisor, "blind")
-    seeing = hypervisor.shut_down("blind", **HARD)["blind"]
+    seeing = shut_down(hypervisor, "blind", **HARD)["blind"]
     assert [Path(path).name for path in seeing["evidence"]] == ["screen.png", "evidence.json"]
 
 
@@ -274,13 +278,13 @@ def test_a_managed_save_image(hypervisor: Hypervisor) -> None:
     assert mended["verdicts"]["host"] != "ready"
     assert hypervisor.domain("kept").hasManagedSaveImage(0)
     hypervisor.domain("kept").create()
-    assert hypervisor.shut_down("kept").outcome("kept") == "refused", "the image has the former definition"
+    assert shut_down(hypervisor, "kept").outcome("kept") == "refused", "the image has the former definition"
 
     hypervisor.domain("kept").managedSave(0)
     removed = mend(hypervisor, "kept", rows=["domain_managed_save"])["kept"]
     assert (removed["holds"], about(removed, "domain_managed_save")) == ("now", {SAVED: "fixed"})
     restart(hypervisor, "kept")
-    assert hypervisor.shut_down("kept").outcome("kept") == "graceful"
+    assert shut_down(hypervisor, "kept").outcome("kept") == "graceful"
 
 
 # ---- states
@@ -294,8 +298,8 @@ def test_states_that_are_only_told(hypervisor: Hypervisor) -> None:
     domain.suspend()
     assert about(look(hypervisor, "told")["told"], "domain_paused") == {"paused": "differs"}
     domain.resume()
-    clocks = {"timeout": 3, "accept_timeout": 3, "max_timeout": 3, "baseline_time": 0}
-    assert hypervisor.shut_down("told", **clocks).outcome("told") == "left_running"
+    clocks = {"timeout": 3, "accept_timeout": 3, "max_timeout": 3}
+    assert shut_down(hypervisor, "told", **clocks).outcome("told") == "left_running"
     asked = look(hypervisor, "told")["told"]
     assert about(asked, "domain_request_outstanding") == {"request": "differs"}
     (finding,) = [one for one in asked["findings"] if one["id"] == "domain_request_outstanding"]
@@ -334,16 +338,16 @@ def test_jobs(hypervisor: Hypervisor) -> None:
     domain.blockPull("hda", 1)
     assert_refused(hypervisor, "domain_block_job")
     domain.blockJobAbort("hda")
-    assert hypervisor.shut_down("busy").outcome("busy") == "graceful"
+    assert shut_down(hypervisor, "busy").outcome("busy") == "graceful"
 
 
 def assert_refused(hypervisor: Hypervisor, ident: str) -> None:
     """The audit finds it, and it alone, and a shutdown is refused because of it unless it is waived."""
     wrong = {row for row, dummy in found(look(hypervisor, "busy")["busy"]) if row in ("domain_job", "domain_block_job")}
     assert wrong == {ident}
-    refused = hypervisor.shut_down("busy", check_mode=True)["busy"]
+    refused = shut_down(hypervisor, "busy", check_mode=True)["busy"]
     assert refused["outcome"] == "refused" and f"[{ident}]" in refused["reason"]
-    waived = hypervisor.shut_down({"name": "busy", "waive": [ident]}, check_mode=True)
+    waived = shut_down(hypervisor, {"name": "busy", "waive": [ident]}, check_mode=True)
     assert waived.outcome("busy") == "planned"
 
 
@@ -367,7 +371,7 @@ def test_a_storage_error(hypervisor: Hypervisor) -> None:
         looked = look(hypervisor, "stuck")["stuck"]
         assert about(looked, "domain_ioerror") == {"ioerror": "differs"}
         assert (about(looked, "domain_paused"), looked["verdicts"]) == ({"paused": "ok"}, {"host": "blocked"})
-        refused = hypervisor.shut_down("stuck", resume=True)["stuck"]
+        refused = shut_down(hypervisor, "stuck", resume=True)["stuck"]
         assert refused["outcome"] == "refused" and "[domain_ioerror]: mend the storage" in refused["reason"]
         stuck.destroy()
 
@@ -480,48 +484,32 @@ def without_edited(xml: str) -> str:
     return ET.canonicalize(ET.tostring(root, encoding="unicode"), with_comments=True, strip_text=True)
 
 
-# ---- the role
+# ---- the role, and bad input
 
 
 def test_the_playbooks(hypervisor: Hypervisor) -> None:
-    """The audit, remediation and a second run, as a user runs them; a wrong option fails after nothing was done."""
+    """The audit and remediation, as a user runs them; a wrong option fails, and then nothing is done."""
     hypervisor.bed.define(AcpiGuest("played-with", acpi=False))
     hypervisor.domains.append(hypervisor.domain("played-with"))
-    status, out = play(hypervisor, "audit_domains")
-    assert status == 0 and "changed=0" in out, out
-    table = out.index("domain               state       blocker")
-    assert "domain_acpi" in out[table:] and "nobody asks the guests" in out[table:]
-    status, out = play(hypervisor, "remediate_domains")
-    assert status == 0 and "changed=1" in out, out
-    assert "fixed       domain_acpi" in out and "ready, what was changed holds from the next start" in out
-    status, out = play(hypervisor, "remediate_domains")
-    assert status == 0 and "changed=0" in out, out
-    status, out = play(hypervisor, "remediate_domains", enforce=["domain_job"])
-    assert status == 2 and "enforce: domain_job can only be read" in out
+    looked = play(inventory(hypervisor), "winguest.shutdown.audit_domains")
+    assert looked.status == 0 and "changed=0" in looked.output, looked.output
+    table = looked.output.index("domain               state       blocker")
+    assert "domain_acpi" in looked.output[table:] and "nobody asks the guests" in looked.output[table:]
+    mended = play(inventory(hypervisor), "winguest.shutdown.remediate_domains")
+    assert mended.status == 0 and "changed=1" in mended.output, mended.output
+    assert "fixed       domain_acpi" in mended.output
+    assert "ready, what was changed holds from the next start" in mended.output
+    failed = play(inventory(hypervisor, enforce=["domain_job"]), "winguest.shutdown.remediate_domains")
+    assert failed.status == 2 and "enforce: domain_job can only be read" in failed.output
 
 
-def play(hypervisor: Hypervisor, playbook: str, **variables: Any) -> tuple[int, str]:
-    """Run one of the collection's playbooks on this machine: its exit status, and what it printed."""
-    given = {
-        "uri": hypervisor.uri,
-        "domains": ["played-with"],
-        "host_root": str(hypervisor.bed.directory / "nowhere"),
-        **variables,
-    }
+def inventory(hypervisor: Hypervisor, **variables: Any) -> Inventory:
+    """This machine as the only hypervisor, with the role's variables."""
+    nowhere = str(hypervisor.bed.directory / "nowhere")
+    given = {"uri": hypervisor.uri, "domains": ["played-with"], "host_root": nowhere, **variables}
     host = {"ansible_connection": "local", "ansible_python_interpreter": HYPERVISOR_PYTHON}
-    inventory = hypervisor.bed.directory / "readiness-inventory.json"
-    group = {"hosts": {"here": host}, "vars": {f"domain_readiness_{name}": value for name, value in given.items()}}
-    inventory.write_text(json.dumps({"hypervisors": group}))
-    ended = subprocess.run(
-        [sys.executable, "-m", "ansible", "playbook", "-i", str(inventory), f"winguest.shutdown.{playbook}"],
-        env=checkout.ansible_environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=120,
-    )
-    return ended.returncode, ended.stdout
+    named = {f"domain_readiness_{name}": value for name, value in given.items()}
+    return {"hypervisors": {"hosts": {"here": host}, "vars": named}}
 
 
 @pytest.mark.parametrize("module", ["domain_readiness", "domain_readiness_info"])
