@@ -318,7 +318,7 @@ STATES: tuple[Row, ...] = (
         title="The guest agent is set to refuse commands that a shutdown needs",
         location=DomainState("agent_commands"),
         desired=GONE,
-        source="qemu: qga/main.c, guest-info; seen on the test bed",
+        source="qemu: qga/main.c; qapi-schema.json of qga, guest-info",
         grade="verified",
         cure="Take them out of block-rpcs (or blacklist) in the agent's settings, or add them to allow-rpcs.",
     ),

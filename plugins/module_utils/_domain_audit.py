@@ -36,6 +36,9 @@ except ImportError:
 WIDTH = 8
 """Domains at a time, well below the 20 workers that a libvirt daemon has by default."""
 
+PATIENCE = 180.0
+"""Seconds without any domain coming to its end after which libvirt is given up; nearly all calls have less."""
+
 MIGRATION = "migration"
 
 MOST_NAMED = 20
@@ -175,7 +178,15 @@ class Audit:
 
         for uuid, name, rules in chosen:
             submit(uuid, name, rules)
-        audited = dict(done.get() for dummy in chosen)
+        audited: dict[str, Audited] = {}
+        try:
+            while len(audited) < len(chosen):
+                uuid, one = done.get(timeout=PATIENCE)
+                audited[uuid] = one
+        except queue.Empty:
+            silence = f"libvirt has been silent for {PATIENCE:g} s, and what has become of it is not known"
+            for uuid, name, rules in chosen:
+                audited.setdefault(uuid, _unread(uuid, name, rules, silence))
         return [audited[uuid] for uuid, dummy_name, dummy_rules in chosen]
 
     def _audit_one(self, connections: ThreadConnections, uuid: str, name: str, rules: Rules) -> Audited:
@@ -183,12 +194,10 @@ class Audit:
         try:
             return self._audit(connections.get().lookupByUUIDString(uuid), rules)
         except libvirt.libvirtError as error:
-            trouble = f"libvirt does not tell about it: {error}"
+            gone = error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN
+            return _unread(uuid, name, rules, f"libvirt does not tell about it: {error}", "gone" if gone else "nostate")
         except Exception as error:  # a defect of ours must end this domain's audit, not the whole run
-            trouble = f"{type(error).__name__}: {error}"
-        facts = Facts(name, uuid, "nostate", "unknown", True, _facts.UNKNOWN, trouble=trouble)
-        reading = DomainReading(facts, trouble=trouble)
-        return Audited(reading, readiness.findings(rules.catalogue, reading), mended=Mended(error=trouble))
+            return _unread(uuid, name, rules, f"{type(error).__name__}: {error}")
 
     def _audit(self, domain: t.Any, rules: Rules) -> Audited:
         reading = domain_reading.read(domain, self._params["ask_agent"])
@@ -243,6 +252,7 @@ class Audit:
 
     def _domain(self, one: Audited) -> dict[str, t.Any]:
         facts, agent, mended = one.reading.facts, one.reading.agent, one.mended
+        former = mended.former if mended.changed else ""
         return {
             "name": facts.name,
             "uuid": facts.uuid,
@@ -260,8 +270,8 @@ class Audit:
             },
             "changed": mended.changed or one.planned,
             "holds": _holds(one),
-            "former_definition": mended.former or None,
-            "former_is_whole": mended.former_is_whole if mended.former else None,
+            "former_definition": former or None,
+            "former_is_whole": mended.former_is_whole if former else None,
             "backup": mended.backup or None,
             "failed": bool(mended.error) and self._mending and facts.state != "gone",
             "error": printable(mended.error) or None,
@@ -278,8 +288,14 @@ class Audit:
         }
 
     def _told(self, found: list[Finding], before: t.Mapping[tuple[str, str], Finding]) -> list[dict[str, t.Any]]:
-        shown = [finding for finding in found if finding.state != "ok" or not self._params["problems_only"]]
-        return [finding.told(before.get(finding.place)) for finding in shown]
+        told = [finding for finding in found if finding.state != "ok" or not self._params["problems_only"]]
+        return [finding.told(before.get(finding.place)) for finding in told]
+
+
+def _unread(uuid: str, name: str, rules: Rules, trouble: str, state: str = "nostate") -> Audited:
+    """A domain that could not be read."""
+    reading = DomainReading(Facts(name, uuid, state, "unknown", True, _facts.UNKNOWN, trouble=trouble), trouble=trouble)
+    return Audited(reading, readiness.findings(rules.catalogue, reading), mended=Mended(error=trouble))
 
 
 def _compared(finding: Finding, audited: Audited) -> Finding:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 import stat
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ import pytest
 import yaml
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.winguest.shutdown.plugins.doc_fragments._domain_readiness import ModuleDocFragment
+from ansible_collections.winguest.shutdown.plugins.module_utils import _domain_audit, _facts, _host_reading
+from ansible_collections.winguest.shutdown.plugins.module_utils import _domain_reading as domain_reading
 from ansible_collections.winguest.shutdown.plugins.module_utils import _domain_remediation as remediation
 from ansible_collections.winguest.shutdown.plugins.module_utils._catalogue_rows_host import ROWS
 from ansible_collections.winguest.shutdown.plugins.module_utils._catalogue_user import build
@@ -34,7 +37,7 @@ from ansible_collections.winguest.shutdown.plugins.module_utils._domain_reading 
 from ansible_collections.winguest.shutdown.plugins.module_utils._domain_xml import Document
 from ansible_collections.winguest.shutdown.plugins.module_utils._preflight import Definition, Facts
 from ansible_collections.winguest.shutdown.plugins.modules import domain_readiness, domain_readiness_info
-from unit.plugins.libvirt_test_driver import AGENT, URI, Driver
+from unit.plugins.libvirt_test_driver import AGENT, URI, Driver, domain_xml
 
 NOWHERE = "00000000-0000-4000-8000-000000000000"
 PM = "<pm><suspend-to-mem enabled='no'/><suspend-to-disk enabled='no'/></pm>"
@@ -245,15 +248,14 @@ def test_a_managed_save_image_is_removed_only_when_asked(run: Run, driver: Drive
     assert run(domains=["saved"], enforce=["domain_managed_save"])["changed"] is False
 
 
-def test_a_domain_that_is_crashed(run: Run, driver: Driver) -> None:
-    domain = driver.start("dumped", more=PM, devices=DISPLAY + AGENT)
-    domain.coreDump("/dev/null", libvirt.VIR_DUMP_CRASH)
-    (found,) = run(domain_readiness_info, domains=["dumped"])["domains"]
-    if found["state"] == "crashed":
-        assert states(found)["domain_crashed", "crashed"] == "differs"
-        assert found["verdicts"] == {"host": "blocked"}
-    else:
-        assert found["state"] == "shutoff"
+def test_a_domain_that_has_crashed(run: Run, tmp_path: Path) -> None:
+    state = "<test:runstate xmlns:test='http://libvirt.org/schemas/domain/test/1.0'>6</test:runstate>"
+    more = f"<uuid>{NOWHERE}</uuid>{state}{PM}"  # each connection makes a domain of its own from the file
+    node = tmp_path / "node.xml"
+    node.write_text(f"<node>{domain_xml('crashed', more=more, devices=DISPLAY + AGENT)}</node>", encoding="utf-8")
+    (found,) = run(domain_readiness_info, uri=f"test://{node}", domains=["crashed"])["domains"]
+    assert (found["state"], found["verdicts"]) == ("crashed", {"host": "blocked"})
+    assert {ident for (ident, dummy), state in states(found).items() if state != "ok"} == {"domain_crashed"}
 
 
 def test_states_and_settings(run: Run, driver: Driver) -> None:
@@ -335,6 +337,70 @@ def test_a_definition_that_went_wrong_is_put_back(
     assert domain.XMLDesc(WHOLE) == before
     domain.destroy()
     domain.undefine()
+
+
+class Strict:
+    """A connection whose libvirt has no schema, or refuses what it is given by it."""
+
+    def __init__(self, refused: tuple[str, ...]) -> None:
+        self.refused = refused
+        self.defined: list[tuple[str, int]] = []
+
+    def defineXMLFlags(self, text: str, flags: int) -> None:
+        self.defined.append((text, flags))
+        if text in self.refused and flags == libvirt.VIR_DOMAIN_DEFINE_VALIDATE:
+            raise libvirt.libvirtError("does not pass the schema")
+
+
+def test_it_is_validated_unless_the_former_definition_would_not_pass() -> None:
+    validate = libvirt.VIR_DOMAIN_DEFINE_VALIDATE
+    fine = Strict(())
+    remediation._define(fine, "former", "new")
+    assert fine.defined == [("new", validate)]
+    wrong = Strict(("new",))
+    with pytest.raises(libvirt.libvirtError, match="does not pass the schema"):
+        remediation._define(wrong, "former", "new")
+    assert wrong.defined == [("new", validate), ("former", validate)]
+    both = Strict(("new", "former"))
+    remediation._define(both, "former", "new")
+    assert both.defined == [("new", validate), ("former", validate), ("new", 0)]
+
+
+def test_a_domain_that_migrates_is_left_alone(run: Run, driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    domain = driver.start("migrates", more=RESTARTS)
+    before = domain.XMLDesc(WHOLE)
+    monkeypatch.setattr(_facts, "_job", lambda domain: "migration")
+    result = run(domains=["migrates"])
+    assert result["failed"] and "migrates: a migration is under way" in result["msg"]
+    assert domain.XMLDesc(WHOLE) == before and not result["changed"]
+    assert not run(domain_readiness_info, domains=["migrates"]).get("failed")
+
+
+def test_a_libvirt_that_falls_silent(run: Run, driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    driver.start("silent")
+    release = threading.Event()
+    monkeypatch.setattr(_domain_audit, "PATIENCE", 0.2)
+    monkeypatch.setattr(domain_reading, "read", lambda domain, ask: release.wait(20))
+    result = run(domain_readiness_info, domains=["silent"])
+    release.set()
+    (silent,) = result["domains"]
+    assert silent["verdicts"] == {"host": "unknown"} and "silent for 0.2 s" in silent["error"]
+
+
+def test_a_domain_that_goes_away(run: Run, driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told, and fails nobody's task: what is not there any more needs no mending."""
+    domain = driver.start("goes", more=RESTARTS)
+    host_read = _host_reading.read
+
+    def gone(*arguments: Any) -> Any:
+        domain.destroy()
+        domain.undefine()
+        return host_read(*arguments)
+
+    monkeypatch.setattr(_host_reading, "read", gone)
+    result = run(domains=["goes"])
+    (goes,) = result["domains"]
+    assert (goes["state"], goes["failed"], goes["verdicts"]) == ("gone", False, {"host": "unknown"})
 
 
 def test_one_that_fails_is_no_others_fault(run: Run, driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
