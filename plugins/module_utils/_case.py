@@ -166,7 +166,7 @@ class Case:
             "permission": self.permission if forced else None,
             "request_outstanding": requested and outcome not in SETTLED,
             "evidence": list(self.evidence),
-            "plan": [] if self.end else [*plan(self.policy, self.facts), *(f"note: {told}" for told in self.notes)],
+            "plan": [] if self.end else [*(f"note: {told}" for told in self.notes), *plan(self.policy, self.facts)],
             "timeline": self.timeline.entries(),
         }
 

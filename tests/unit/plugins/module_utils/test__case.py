@@ -175,7 +175,7 @@ def test_a_method_without_a_carrier_is_left_out_and_noted() -> None:
         "org.qemu.guest_agent.0 to the domain's XML and start it anew, or do without the agent"
     )
     assert said(case, "found") == ["running (booted)", note]
-    assert case.result()["plan"][-1] == f"note: {note}"
+    assert case.result()["plan"][0] == f"note: {note}"
 
 
 def test_a_record_that_cannot_be_read_is_noted() -> None:
