@@ -17,6 +17,7 @@ from ansible_collections.winguest.shutdown.plugins.module_utils._catalogue impor
     CatalogueError,
     Data,
     Row,
+    UserValue,
 )
 from ansible_collections.winguest.shutdown.plugins.module_utils._catalogue_rows import ROWS
 from ansible_collections.winguest.shutdown.plugins.module_utils._catalogue_user import Catalogue, build
@@ -86,8 +87,11 @@ class RemediationAction(GuestAction):
         catalogue = _catalogue(options)
         questioner = Questioner(shell)
         mendable = [row for row in catalogue.rows if _mendable(row, options)]
-        others = [row for row in catalogue.rows if row not in mendable]
-        needed = [*plan.preparation(questioner.nonce), *plan.audit(mendable)]
+        # A profile that has to be loaded is loaded once for all that is read there.
+        users = any(isinstance(row.location, UserValue) for row in mendable)
+        first = [row for row in catalogue.rows if row in mendable or (users and isinstance(row.location, UserValue))]
+        others = [row for row in catalogue.rows if row not in first]
+        needed = [*plan.preparation(questioner.nonce), *plan.audit(first)]
         pending = questioner.ask([*needed, *plan.audit(others)], needed)
         reading = questioner.answers.reading
         before = findings(dataclasses.replace(catalogue, rows=tuple(mendable)), reading)

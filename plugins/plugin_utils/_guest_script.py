@@ -60,10 +60,11 @@ class Line:
             # The mark of the next statement shows that an answer is whole. A mark that is there twice shows nothing.
             begin, end = str(index), str(index + 1)
             at = words.index(begin) if words.count(begin) == words.count(end) == 1 else len(words)
-            if words[at + 1 : at + 2] == [end]:
-                statement.take(parts[bounds[at] + 1 : bounds[at + 1]], answers)
-            else:
+            answer = parts[bounds[at] + 1 : bounds[at + 1]] if words[at + 1 : at + 2] == [end] else None
+            if answer is None or statement.lost(answer):
                 unanswered.append(statement)
+            else:
+                statement.take(answer, answers)
         return unanswered
 
 

@@ -100,7 +100,8 @@ def command(options: t.Mapping[str, t.Any]) -> str:
 
 def _request(shell: WindowsShell, line: str, message: str | None) -> tuple[tuple[str, str], int | None]:
     try:
-        output = shell.run(line)
+        # Once it has answered, a guest that shuts down may be gone without closing the connection.
+        output = shell.run(line, clean_up=False)
     except BrokenConnection as error:
         if not error.started:
             raise

@@ -122,9 +122,21 @@ class Statement:
         """Read the answer. A part that is missing leaves what it is about unread."""
         raise NotImplementedError
 
+    def lost(self, dummy_parts: list[Part]) -> bool:
+        """Whether a program that always says something has said nothing, because it could not be started."""
+        return False
+
     def pieces(self) -> list[Statement]:
         """The same in smaller ones, for where it or its answer is too long; none where it has no parts."""
         return []
+
+
+class Query(Statement):
+    """A question to reg.exe, which always says something: what is there, or that it is not."""
+
+    def lost(self, parts: list[Part]) -> bool:
+        """Whether one of its answers is empty."""
+        return any(not part.letter and not part.text.strip() for part in parts)
 
 
 def quoted(text: str) -> str:
@@ -181,7 +193,7 @@ def queries(key: str, names: t.Sequence[str]) -> str:
 
 
 @dataclasses.dataclass(frozen=True)
-class NotFound(Statement):
+class NotFound(Query):
     """How this guest says that a key, a value, or a name in a whole tree is not there."""
 
     nonce: str
@@ -204,7 +216,7 @@ class NotFound(Statement):
 
 
 @dataclasses.dataclass(frozen=True)
-class Values(Statement):
+class Values(Query):
     """Values of one key."""
 
     key: str
@@ -248,7 +260,7 @@ class Keys(Statement):
 
 
 @dataclasses.dataclass(frozen=True)
-class Scan(Statement):
+class Scan(Query):
     """All values of a name in a tree, where they are numbers."""
 
     root: str
@@ -275,7 +287,7 @@ class Scan(Statement):
 
 
 @dataclasses.dataclass(frozen=True)
-class Schemes(Statement):
+class Schemes(Query):
     """Which power schemes there are, and which of them is active."""
 
     def text(self) -> str:
@@ -313,7 +325,7 @@ def write(key: str, name: str, value_type: str, data: Data | None) -> str:
 
 
 @dataclasses.dataclass(frozen=True)
-class Hives(Statement):
+class Hives(Query):
     """What the hives have in common: values to be written, and then values to be read, in each of them."""
 
     values: tuple[UserValue, ...]
@@ -529,7 +541,7 @@ class RecentEvents(Statement):
         """One event for each row, as XML. In double quotes, cmd.exe leaves < alone."""
         wanted = " ".join(f'"{_provider_and_ids(row)}"' for row in self.rows)
         since = f"TimeCreated[timediff(@SystemTime)<={self.rows[0].days * 86_400_000}]"
-        query = f'/q:"*[System[%~v and {since}]]" /c:1 /rd:true /f:xml'
+        query = f'/q:"*[System[Provider[@Name=\'%~v and {since}]]" /c:1 /rd:true /f:xml'
         return loop(f"%v in ({wanted})", answered(f"wevtutil qe {items([self.rows[0].log])} {query}"))
 
     def take(self, parts: list[Part], answers: Answers) -> None:
@@ -543,8 +555,9 @@ class RecentEvents(Statement):
 
 
 def _provider_and_ids(row: Events) -> str:
+    """What follows upon a provider's name in the query, and the name before it."""
     ids = " or ".join(f"EventID={number}" for number in row.ids)
-    return f"Provider[@Name='{row.provider}'] and ({ids})"
+    return f"{row.provider}'] and {ids if len(row.ids) == 1 else f'({ids})'}"
 
 
 def _newest(row: Events, text: str) -> Exists:

@@ -58,8 +58,10 @@ class WindowsShell:
         self.connection = connection
         self.timeout = timeout
 
-    def run(self, line: str) -> Output:
+    def run(self, line: str, *, clean_up: bool = True) -> Output:
         """Run a command line to its end.
+
+        clean_up: tell the guest afterwards that the command is done with; if not, the end of the connection does.
 
         Raises AnsibleConnectionFailure where the guest cannot be reached, BrokenConnection where it no longer can, and
         ShellError where it refuses or takes longer than the timeout.
@@ -77,7 +79,7 @@ class WindowsShell:
 class WinrmShell(WindowsShell):
     """The shell of Ansible's winrm connection."""
 
-    def run(self, line: str) -> Output:
+    def run(self, line: str, *, clean_up: bool = True) -> Output:
         """In the open shell, whose code page is UTF-8."""
         self.connection._connect()
         connection: t.Any = self.connection
@@ -93,7 +95,8 @@ class WinrmShell(WindowsShell):
         except ShellError:
             _clean_up(protocol, shell, command)
             raise
-        _clean_up(protocol, shell, command)
+        if clean_up:
+            _clean_up(protocol, shell, command)
         return output
 
     def reconnect(self) -> None:
@@ -142,7 +145,7 @@ def _clean_up(protocol: t.Any, shell: str, command: str) -> None:
 class ExecShell(WindowsShell):
     """Any other connection's exec_command."""
 
-    def run(self, line: str) -> Output:
+    def run(self, line: str, *, clean_up: bool = True) -> Output:
         """By cmd.exe, also where PowerShell is what answers."""
         self.connection._connect()
         line = f"chcp 65001>nul&{line}"

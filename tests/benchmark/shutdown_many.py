@@ -12,14 +12,10 @@ end, as told to another libvirt connection. Everything goes by the time of day, 
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
-import platform
 import queue
 import re
 import select
-import statistics
 import subprocess
 import sys
 import threading
@@ -27,16 +23,17 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import ansible.release
 import libvirt
 from ansible_collections.winguest.shutdown.plugins.modules.domain_shutdown import OPTIONS
 from bed.guests import AcpiGuest, Bed, file_of
 from bed.module import FAST, HYPERVISOR_PYTHON, Call
+from benchmark._measured import Machine, describe, medians, new_parser, positive, said_version, void
 
 BARE_CLIENT = Path(__file__).with_name("_bare_client.py")
 DEFAULTS = {name: OPTIONS[name].get("default") for name in FAST}
@@ -102,21 +99,6 @@ PARTS = {
     "records": "last records, printing",
     "exit": "exit",
 }
-
-
-@dataclass(frozen=True)
-class Machine:
-    """On what it was measured."""
-
-    processor: str
-    cores: int
-    memory_gib: float
-    load: float
-    system: str
-    qemu: str
-    libvirt: str
-    python: str
-    ansible_core: str
 
 
 class Listener:
@@ -251,11 +233,6 @@ def finish(process: subprocess.Popen[str], status: int = 0) -> tuple[float, floa
     return answered, ended, json.loads(out)
 
 
-def void(why: str) -> NoReturn:
-    """End without numbers."""
-    raise SystemExit(f"The benchmark is void: {why}")
-
-
 def start_event_loop() -> None:
     """libvirt's event loop, which must be there before the first connection that wants events."""
 
@@ -272,7 +249,7 @@ def measure(guests: int, runs: int) -> tuple[Machine, dict[str, list[Seconds]]]:
     results: dict[str, list[Seconds]] = {side: [] for side in SIDES}
     start_event_loop()
     with Bed() as bed, closing(bed.connection), closing(libvirt.open(bed.daemon.uri)) as ear:
-        machine = describe(bed.connection)
+        machine = describe(versions(bed.connection))
         benchmark = Benchmark(bed, Listener(ear), guests)
         for run in range(runs):
             for side in list(SIDES)[:: -1 if run % 2 else 1]:
@@ -282,22 +259,14 @@ def measure(guests: int, runs: int) -> tuple[Machine, dict[str, list[Seconds]]]:
     return machine, results
 
 
-def describe(connection: libvirt.virConnect) -> Machine:
-    """This machine, and the versions of what runs on it."""
-    cpuinfo = Path("/proc/cpuinfo").read_text().splitlines()
-    names = [line.partition(": ")[2] for line in cpuinfo if line.startswith("model name")]
-    python = subprocess.run([HYPERVISOR_PYTHON, "--version"], check=True, capture_output=True, text=True)
-    return Machine(
-        processor=names[0] if names else platform.machine(),
-        cores=len(os.sched_getaffinity(0)),
-        memory_gib=round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30, 1),
-        load=round(os.getloadavg()[0], 2),
-        system=f"{platform.freedesktop_os_release()['PRETTY_NAME']}, Linux {platform.release()}",
-        qemu=f"{version(connection.getVersion())}, TCG",
-        libvirt=version(connection.getLibVersion()),
-        python=python.stdout.split()[-1],
-        ansible_core=ansible.release.__version__,
-    )
+def versions(connection: libvirt.virConnect) -> dict[str, str]:
+    """Those of what takes part."""
+    return {
+        "QEMU": f"{version(connection.getVersion())} (TCG)",
+        "libvirt": version(connection.getLibVersion()),
+        "Python": said_version(HYPERVISOR_PYTHON),
+        "ansible-core": ansible.release.__version__,
+    }
 
 
 def version(number: int) -> str:
@@ -305,23 +274,12 @@ def version(number: int) -> str:
     return f"{number // 1_000_000}.{number // 1000 % 1000}.{number % 1000}"
 
 
-def medians(results: Mapping[str, Sequence[Seconds]]) -> dict[str, dict[str, float]]:
-    """By side and name, the median of the runs."""
-    names = [field.name for field in fields(Seconds)]
-    return {
-        side: {name: statistics.median(getattr(seconds, name) for seconds in runs) for name in names}
-        for side, runs in results.items()
-    }
-
-
 def tables(machine: Machine, guests: int, results: Mapping[str, Sequence[Seconds]]) -> str:
     """What a reader wants to know."""
     middle = medians(results)
     runs = len(results[BARE])
     lines = [
-        f"{machine.processor}, {machine.cores} cores, {machine.memory_gib:g} GiB, load {machine.load:g} beforehand",
-        f"{machine.system}, QEMU {machine.qemu}, libvirt {machine.libvirt}",
-        f"Python {machine.python}, ansible-core {machine.ansible_core}",
+        *machine.told,
         "",
         f"{guests} guests in one call: seconds, median of {runs} (lowest to highest), and times the bare client's",
         "",
@@ -348,19 +306,10 @@ def document(machine: Machine, guests: int, results: Mapping[str, Sequence[Secon
     return {"machine": asdict(machine), "guests": guests, "runs": every, "medians": middle, "ratios": ratios}
 
 
-def positive(text: str) -> int:
-    """A whole number of at least 1."""
-    if (number := int(text)) < 1:
-        raise argparse.ArgumentTypeError(f"{number} is less than 1")
-    return number
-
-
 def main() -> int:
     """Measure, and print what was measured."""
-    parser = argparse.ArgumentParser(prog="tests/run benchmark shutdown_many", description=__doc__.partition("\n")[0])
+    parser = new_parser("shutdown_many", __doc__, runs=5)
     parser.add_argument("--guests", type=positive, default=60, help="how many (%(default)s)")
-    parser.add_argument("--runs", type=positive, default=5, help="how often for each side (%(default)s)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there, too")
     arguments = parser.parse_args()
     machine, results = measure(arguments.guests, arguments.runs)
     print(f"\n{tables(machine, arguments.guests, results)}")

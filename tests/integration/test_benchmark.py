@@ -1,30 +1,45 @@
 # SPDX-FileCopyrightText: 2026 The winguest.shutdown contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The benchmark works and its numbers make sense. How fast anything has to be is not tested: machines differ."""
+"""The benchmarks work and their numbers make sense. How fast anything has to be is not tested: machines differ.
+
+What guest_readiness is compared with is fetched by the benchmark the first time, as it is by hand: some 55 MB, which is
+less than what setting the tests up fetches.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import checkout
+import pytest
+from benchmark import _peer
 
 GUESTS = 4
+PEER_SETTINGS = 4
+MOST_REQUESTS = 10
+"""What one task of ours may ask of a guest in which all that is enforced is wrong."""
+
+
+def measured(folder: Path, name: str, *words: str, seconds: float) -> tuple[str, dict[str, Any]]:
+    """Run a benchmark once: what it printed, and its numbers."""
+    numbers = folder / "numbers.json"
+    command = [str(checkout.ROOT / "tests" / "run"), "benchmark", name, "--runs", "1", "--json", str(numbers), *words]
+    ended = subprocess.run(command, check=False, capture_output=True, text=True, timeout=seconds)
+    assert ended.returncode == 0, f"{ended.stdout}\n{ended.stderr}"  # otherwise something did not do what is measured
+    return ended.stdout, json.loads(numbers.read_text())
 
 
 def test_shutdown_many(tmp_path: Path) -> None:
-    numbers = tmp_path / "numbers.json"
-    words = ["benchmark", "shutdown_many", "--guests", str(GUESTS), "--runs", "1", "--json", str(numbers)]
-    command = [str(checkout.ROOT / "tests" / "run"), *words]
-    ended = subprocess.run(command, check=False, capture_output=True, text=True, timeout=240)
-    assert ended.returncode == 0, f"{ended.stdout}\n{ended.stderr}"  # otherwise a guest did not power off by itself
-    assert f"{GUESTS} guests in one call" in ended.stdout
-
-    document = json.loads(numbers.read_text())
+    printed, document = measured(tmp_path, "shutdown_many", "--guests", str(GUESTS), seconds=240)
+    assert f"{GUESTS} guests in one call" in printed
     assert document["guests"] == GUESTS
-    assert all(document["machine"][name] for name in ("cores", "memory_gib", "qemu", "libvirt", "python"))
+    assert all(document["machine"][name] for name in ("cores", "memory_gib"))
+    assert all(document["machine"]["versions"][name] for name in ("QEMU", "libvirt", "Python", "ansible-core"))
     assert list(document["runs"]) == ["bare client", "module", "baseline_time=0"]
     for side, (seconds,) in document["runs"].items():
         assert document["medians"][side] == seconds
@@ -34,3 +49,39 @@ def test_shutdown_many(tmp_path: Path) -> None:
         assert seconds["first_press_to_result"] < seconds["whole"]
     assert document["runs"]["module"][0]["baseline"] >= 3
     assert set(document["ratios"]["bare client"].values()) == {1.0}
+
+
+@pytest.mark.timeout(900)
+def test_guest_readiness(tmp_path: Path) -> None:
+    few = ("--peer-settings", str(PEER_SETTINGS), "--no-ungathered")
+    printed, document = measured(tmp_path, "guest_readiness", *few, seconds=880)
+    versions = document["machine"]["versions"]
+    assert all(versions[name] for name in ("ansible-core", "ansible.windows", "pywinrm", "Python", "Wine"))
+    assert all(f"{name} {version}" in printed for name, version in versions.items())
+    assert "POWERSHELL'S TIME COMES ON TOP" in printed
+
+    info, mend, again, tasks, loop = document["runs"]
+    rows = [line for line in printed.splitlines() if line.startswith("| ")]
+    assert [row.partition(":")[0] for row in rows[2:]] == [f"| {side}" for side in document["runs"]]
+    assert {row.count("|") for row in rows} == {10}
+    for side, (counted,) in document["runs"].items():
+        assert document["medians"][side] == counted
+        assert sum(document["actions"][side].values()) == counted["requests"] < counted["round_trips"]
+        assert counted["to_guest"] > 0 < counted["from_guest"]
+        assert 0 < counted["connected"] < counted["whole"]
+    for side in (info, mend, again):
+        assert document["runs"][side][0]["requests"] <= MOST_REQUESTS, document["actions"][side]
+    assert document["settings"][mend] > document["settings"][tasks] == PEER_SETTINGS
+    assert document["ratios"][mend] == 1 < document["ratios"][loop] < document["ratios"][tasks]
+    for action in ("Create", "Command", "Signal", "Delete"):
+        assert document["actions"][tasks][action] == PEER_SETTINGS
+        assert document["actions"][loop][action] == (1 if action in ("Create", "Delete") else PEER_SETTINGS)
+
+
+def test_a_peer_that_cannot_be_had_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_peer, "COLLECTIONS", tmp_path / "peer")
+    for name, value in {"CONFIG_FILE": os.devnull, "NO_INDEX": "1", "FIND_LINKS": str(tmp_path)}.items():
+        monkeypatch.setenv(f"PIP_{name}", value)
+    with pytest.raises(SystemExit, match=r"void: pip cannot fetch ansible==.*nothing to compare with"):
+        _peer.fetch()
+    assert not list(tmp_path.iterdir())

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any
 
 import libvirt
@@ -32,7 +32,7 @@ from bed.windows.wine import WinePrefix
 
 HIVE = "NTUSER.DAT"
 NEW_HIVE = r"HKU\new hive"
-NO_CHANGES: Changes = {}
+NO_CHANGES: Changes = MappingProxyType({})
 ALWAYS_RUN = ("wininit.exe", "services.exe", "lsass.exe", "svchost.exe", "winlogon.exe")
 WHEN_SERVICING = ("TrustedInstaller.exe", "TiWorker.exe")
 

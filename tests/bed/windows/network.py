@@ -19,9 +19,9 @@ HOST = "127.0.0.1"
 class Network:
     """A port of its own until `close`, and an endpoint on it while it is `up`."""
 
-    def __init__(self, start: Start, **options: Any) -> None:
-        """`start` and the options are those of WinrmEndpoint."""
-        self._start, self._options = start, options
+    def __init__(self, start: Start, *, password: str, **options: Any) -> None:
+        """`start`, the password and the options are those of WinrmEndpoint."""
+        self._start, self._password, self._options = start, password, options
         self._past: list[Request] = []
         self._on_request: OnRequest | None = None
         self._endpoint: WinrmEndpoint | None = None
@@ -37,7 +37,7 @@ class Network:
         """Open the endpoint, or close it, which breaks all connections and ends what they have started."""
         with self._lock:
             if up and self._endpoint is None:
-                self._endpoint = WinrmEndpoint(self._start, port=self.port, **self._options)
+                self._endpoint = WinrmEndpoint(self._start, password=self._password, port=self.port, **self._options)
                 self._endpoint.on_request = self._on_request
             elif not up and self._endpoint is not None:
                 self._endpoint.close()

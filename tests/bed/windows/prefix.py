@@ -24,6 +24,12 @@ from pathlib import Path
 from bed.windows import programs
 
 WINE = Path("/usr/lib/wine/wine64")
+UNSHIFTED = ("setarch", "--addr-no-randomize")
+"""Debian's Wine has no preloader that keeps the addresses free which Windows programs want. Where the kernel puts
+libraries there, which it does now and then, a program does not start."""
+
+RUN = (*UNSHIFTED, str(WINE))
+"""How a program is started."""
 WINESERVER = Path("/usr/lib/wine/wineserver64")
 USER = "Administrator"
 START_TIMEOUT = 120.0
@@ -43,6 +49,10 @@ UTF8_LOCALE = "hi_IN"
 clients want them for a shell. What is seen of a language is set apart from that."""
 
 LANGUAGES = {"en-US": "C", "de-DE": "de_DE.UTF-8"}
+
+
+SERVICES = "[System\\\\CurrentControlSet\\\\Services\\\\"
+"""How a service's key begins in Wine's text of a registry."""
 
 
 class PrefixError(RuntimeError):
@@ -154,7 +164,7 @@ def _make(directory: Path) -> None:
         # Without the locale a prefix is as good, and Wine is told by it what is not made for each guest anew.
         variables = environment(made, made.prefix, scratch, "en-US")
         try:
-            _run([str(WINE), "wineboot", "--init"], variables)
+            _run([*RUN, "wineboot", "--init"], variables)
             _run([str(WINESERVER), "--wait"], variables)
         finally:
             end_all(made.prefix)
@@ -198,7 +208,7 @@ def _disable_services(registry: Path) -> None:
     for number, line in enumerate(lines):
         if line.startswith("["):
             key = line
-        elif line.startswith('"Start"=') and key.startswith(r"[System\\CurrentControlSet\\Services" "\\"):
+        elif line.startswith('"Start"=') and key.startswith(SERVICES):
             lines[number] = '"Start"=dword:00000004'
     registry.write_text("\n".join(lines), encoding="utf-8")
 

@@ -131,7 +131,7 @@ class WinePrefix:
         number = next(self._numbers)
         process = WineProcess(
             self.drive_c / "winguest" / "status" / str(number),
-            [str(prefix.WINE), rf"{PROGRAMS}\launcher.exe"],
+            [*prefix.RUN, rf"{PROGRAMS}\launcher.exe"],
             env={
                 **self._environment,
                 **self.variables,
@@ -164,7 +164,7 @@ class WinePrefix:
         # It returns when the server is ready, which then ends by itself as soon as no program runs: when the registry
         # program has ended, which it does when its standard input ends.
         subprocess.run(
-            [str(prefix.WINESERVER), "-p0"],
+            [*prefix.UNSHIFTED, str(prefix.WINESERVER), "-p0"],
             env=self._environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -173,7 +173,7 @@ class WinePrefix:
             check=True,
         )
         process = subprocess.Popen(
-            [str(prefix.WINE), rf"{PROGRAMS}\registry.exe"],
+            [*prefix.RUN, rf"{PROGRAMS}\registry.exe"],
             env=self._environment,
             cwd=self.drive_c,
             stdin=subprocess.PIPE,

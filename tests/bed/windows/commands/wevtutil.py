@@ -17,10 +17,10 @@ from xml.sax.saxutils import escape, quoteattr
 from bed.windows.commands import texts
 from bed.windows.commands.event_query import Logged, QueryError, select
 from bed.windows.commands.types import Answer, Invocation, Windows
+from bed.windows.events import logs
 from bed.windows.systems import COMPUTER, Language
 
 NAMESPACE = "http://schemas.microsoft.com/win/2004/08/events/event"
-LOGS = ("Application", "Security", "Setup", "System")
 OPTIONS = {
     "q": "query",
     "f": "format",
@@ -40,7 +40,7 @@ def run(invocation: Invocation, windows: Windows) -> Answer:
     options = _options(words)
     if options is None or options["format"].lower() != "xml" or not options["count"].isdigit():
         return _failure(texts.ERROR_INVALID_PARAMETER, language)
-    named = next((name for name in LOGS if name.lower() == log.lower()), None)
+    named = next((name for name in logs(windows.system) if name.lower() == log.lower()), None)
     if named is None:
         return _failure(texts.ERROR_EVT_CHANNEL_NOT_FOUND, language)
     logged = [(when, event) for when, event in windows.events if event.log == named]

@@ -49,8 +49,8 @@ class Settings:
     idle_timeout: float = 7_200
 
 
-Start = Callable[[str], "subprocess.Popen[bytes]"]
-StartIn = Callable[[str, Settings], "subprocess.Popen[bytes]"]
+Start = Callable[[str], subprocess.Popen[bytes]]
+StartIn = Callable[[str, Settings], subprocess.Popen[bytes]]
 
 
 class Shell:

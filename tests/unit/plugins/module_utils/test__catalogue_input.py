@@ -62,7 +62,7 @@ def test_data_that_is_accepted_is_of_its_type(data: t.Any) -> None:
             assert str(error).isprintable()
             continue
         if value_type in ("REG_DWORD", "REG_QWORD"):
-            assert type(accepted) is int
+            assert isinstance(accepted, int) and not isinstance(accepted, bool)
             assert 0 <= accepted < 2**64
         elif value_type in ("REG_SZ", "REG_EXPAND_SZ"):
             assert accepted == data

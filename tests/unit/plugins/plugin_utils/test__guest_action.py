@@ -39,7 +39,7 @@ class Connection:
 
     def exec_command(self, line: str, in_data: t.Any = None, sudoable: bool = True) -> tuple[int, bytes, bytes]:
         self.lines.append(line)
-        if self.error:
+        if isinstance(self.error, Exception):
             raise self.error
         line = line.removeprefix("chcp 65001>nul&")
         if line.startswith("shutdown.exe"):

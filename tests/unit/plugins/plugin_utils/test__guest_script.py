@@ -277,3 +277,11 @@ def test_any_output_raises_nothing_and_reads_nothing_that_is_not_there(output: s
     line.take(between, answers)
     reading = answers.reading
     assert not reading.hives and not any(seen.value for seen in reading.values.values())
+
+
+def test_a_query_that_was_answered_with_nothing_is_asked_again() -> None:
+    """A program that could not be started prints nothing, and its mark is there all the same."""
+    (line,) = lines([Values(r"HKLM\SOFTWARE\x", ("A", "B"))], "aa")
+    answers = Answers()
+    assert line.take("#aa#=0\n#aa#\nwords\n#aa#\n#aa#=1\n", answers) == [Values(r"HKLM\SOFTWARE\x", ("A", "B"))]
+    assert line.take("#aa#=0\nwords\n#aa#\nwords\n#aa#\n#aa#=1\n", answers) == []

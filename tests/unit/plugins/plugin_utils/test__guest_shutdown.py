@@ -42,7 +42,7 @@ class Shell(WindowsShell):
         self.lines: list[str] = []
         self.left = 0
 
-    def run(self, line: str) -> Output:
+    def run(self, line: str, *, clean_up: bool = True) -> Output:
         self.lines.append(line)
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):

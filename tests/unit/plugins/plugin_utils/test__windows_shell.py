@@ -90,6 +90,12 @@ def test_a_command_runs_in_the_open_shell_and_is_cleaned_up_after() -> None:
     ]
 
 
+def test_a_guest_that_may_be_gone_by_then_is_told_nothing_afterwards() -> None:
+    protocol = Protocol((b"a", b"", 0, True))
+    assert winrm_shell(protocol).run("a line", clean_up=False) == Output("a", "", 0)
+    assert [asked[0] for asked in protocol.asked] == ["connect", "run", "output"]
+
+
 def test_a_clean_up_that_fails_spoils_nothing() -> None:
     protocol = Protocol((b"a", b"", 0, True))
     protocol.clean_up = OSError("gone")
@@ -298,7 +304,7 @@ def test_other_connections_reconnect_as_far_as_they_can() -> None:
 @pytest.mark.parametrize(("transport", "kind"), [("winrm", WinrmShell), ("psrp", ExecShell), ("ssh", ExecShell)])
 def test_which_shell_a_connection_has(transport: str, kind: type) -> None:
     shell = open_shell(t.cast("t.Any", types.SimpleNamespace(transport=transport)), 7.0)
-    assert type(shell) is kind and shell.timeout == 7.0
+    assert isinstance(shell, kind) and shell.timeout == 7.0
 
 
 def test_the_little_reader_of_arguments_is_right() -> None:
