@@ -368,8 +368,8 @@ domains:
       elements: str
       sample: []
     plan:
-      description: In check mode, notes on what changes the way, each with the row's id and its cure, and then what would
-        be done, step by step; empty otherwise and for domains whose outcome is clear.
+      description: In check mode, notes on what changes the way, each with the row's id and its cure, and then what
+        would be done, step by step; empty otherwise and for domains whose outcome is clear.
       returned: always
       type: list
       elements: str
