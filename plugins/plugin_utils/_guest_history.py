@@ -70,9 +70,13 @@ class HistoryAction(GuestAction):
             if not 1 <= options[name] <= most:
                 raise AnsibleActionFail(f"{name} is {options[name]}; it must be a number from 1 to {most}")
         questioner = Questioner(shell)
-        # One more than the stops that are told, for the time since the last start.
-        questioner.ask([NewestEvents(query, options["days"], query.each * (options["stops"] + 1)) for query in QUERIES])
+        questioner.ask(questions(options["days"], options["stops"]))
         return told(questioner.answers, options["stops"])
+
+
+def questions(days: int, stops: int) -> list[NewestEvents]:
+    """What to ask for so many stops; and the events of one more, for the time since the last start."""
+    return [NewestEvents(query, days, query.each * (stops + 1)) for query in QUERIES]
 
 
 def told(answers: Answers, stops: int) -> dict[str, t.Any]:

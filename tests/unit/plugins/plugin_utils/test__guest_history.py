@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from ansible_collections.winguest.shutdown.plugins.module_utils._shutdown_history import QUERIES
 from ansible_collections.winguest.shutdown.plugins.plugin_utils._guest_audit import Questioner
-from ansible_collections.winguest.shutdown.plugins.plugin_utils._guest_history import NewestEvents, told
+from ansible_collections.winguest.shutdown.plugins.plugin_utils._guest_history import questions, told
 from ansible_collections.winguest.shutdown.plugins.plugin_utils._guest_script import LONGEST_LINE
 from ansible_collections.winguest.shutdown.plugins.plugin_utils._windows_shell import (
     LONGEST_OUTPUT,
@@ -84,7 +84,7 @@ def guest() -> Guest:
 
 def read(shell: Shell, stops: int = 10, days: int = 30) -> dict[str, Any]:
     questioner = Questioner(shell)
-    questioner.ask([NewestEvents(query, days, query.each * (stops + 1)) for query in QUERIES])
+    questioner.ask(questions(days, stops))
     return told(questioner.answers, stops)
 
 
@@ -171,7 +171,7 @@ def test_more_stops_than_are_wanted_are_not_missed() -> None:
     many.boot()
     result = read(Shell(many), stops=3)
     assert len(result["stops"]) == 3
-    assert all(stop["start"] and stop["asked_by"] for stop in result["stops"])
+    assert result["stops"] == read(Shell(many), stops=20)["stops"][:3]
     assert result["incomplete"] == []
 
 
