@@ -39,7 +39,7 @@ class Shell(WindowsShell):
         self.asked: list[tuple[str, int]] = []
         self.ages: set[int] = set()
 
-    def run(self, line: str) -> Output:
+    def run(self, line: str, *, clean_up: bool = True) -> Output:
         assert len(line) <= LONGEST_LINE
         self.lines.append(line)
         mark = re.search(r"for %m in \((\S+)\)", line)
