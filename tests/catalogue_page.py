@@ -9,8 +9,10 @@ from collections.abc import Iterator, Sequence
 
 import checkout
 from ansible_collections.winguest.shutdown.plugins.module_utils import _catalogue as catalogue
-from ansible_collections.winguest.shutdown.plugins.module_utils._catalogue_rows import ROWS
+from ansible_collections.winguest.shutdown.plugins.module_utils import _catalogue_rows_host as host
+from ansible_collections.winguest.shutdown.plugins.module_utils._catalogue_rows import ROWS as GUEST_ROWS
 
+ROWS = (*GUEST_ROWS, *host.ROWS)
 PAGE = checkout.ROOT / "docs" / "catalogue.md"
 
 SHORT = {
@@ -56,10 +58,11 @@ Made from the rows by `tests/run catalogue`. Changes by hand are lost.
 
 # The catalogue
 
-Every setting and state of a Windows guest that is known to block, swallow or prolong a shutdown, with what is wanted
-there and why. The {rows} rows were gathered by reading documentation, policy definitions, headers, and what others
-found in the binaries. **Nothing in here was seen on a live Windows.** {enforced} rows are *enforced*: remediation sets
-them unless they are waived. {request} more are set on request, which is by name. The other {read} are only read.
+Every setting and state of a Windows guest, of its domain, and of the hypervisor that is known to block, swallow or
+prolong a shutdown, with what is wanted there and why. The {rows} rows were gathered by reading documentation, policy
+definitions, headers, and what others found in the binaries. **Nothing in here was seen on a live Windows.** What is
+said to be seen on the test bed was seen on real libvirt and QEMU. {enforced} rows are *enforced*: remediation sets them
+unless they are waived. {request} more are set on request, which is by name. The other {read} are only read.
 """
 
 LEGEND = """## How to read it
@@ -68,9 +71,11 @@ LEGEND = """## How to read it
 * **Where**: `{short}`. A power setting is meant in every power scheme, on AC and on DC, with its overriding policy;
   [its GUIDs](#power-settings) are below. A value of *each user* is meant in the profile of everybody who is signed in,
   in the stored profiles of all others, in the default profile that new users get, and in that of the sign-in screen.
-* **When absent**: what Windows does without the value. *Unknown*: nobody could find out, so that absence does not
-  count as fine.
-* **Enforced**: *yes*, *on request* (when it is named in `guest_readiness_enforce`), or *only read*.
+  A part of a *definition* is meant in the running domain, in a managed-save image, and in the persistent definition.
+* **When absent**: what Windows, or libvirt, does without the value. *Unknown*: nobody could find out, so that absence
+  does not count as fine.
+* **Enforced**: *yes*, *on request* (when it is named in `guest_readiness_enforce` or `domain_readiness_enforce`), or
+  *only read*.
 * **Grade**: {grades}.
 """
 
@@ -87,6 +92,9 @@ are as good as `desired`. `effect`, `takes_effect`, `cost`, `source`, `enforced`
 be left out. What could not be carried safely in a command line of cmd.exe is refused: `"`, `%`, `!`, `^`, `*`, `?`,
 control characters and line ends, and characters that cannot be seen.
 
+The rows about [the domain and its hypervisor](#the-domain-and-its-hypervisor) are those of the role `domain_readiness`,
+with the variables `domain_readiness_desired`, `domain_readiness_waive` and `domain_readiness_enforce`.
+
 A value in `guest_readiness_desired` replaces the row's, and its range. `guest_readiness_baseline` waives what a
 security baseline forbids, but for rows that `guest_readiness_desired` or `guest_readiness_enforce` name:
 """
@@ -96,7 +104,6 @@ LEFT_OUT = """## What is not in it
 * Rights of accounts (SeShutdownPrivilege and SeRemoteShutdownPrivilege): they are in no registry value.
 * What only WMI, COM or PowerShell tell: Defender's present state, the health of the component store, the dirty bit of
   a volume, the sessions of other users.
-* The domain's side, as `<pm>`, `<on_poweroff>` and `<acpi/>`: the domain has modules of its own.
 * Names that Windows does not read, or reads no more, whatever is written about them: `WaitToKillAppTimeout`,
   `Winlogon\\ShutdownWithoutLogon`, `HibernateFileSizePercent`.
 * What only hides commands in the update dialog: `NoAUShutdownOption`, `NoAUAsDefaultShutdownOption`.
@@ -168,6 +175,15 @@ def _where(place: catalogue.Location) -> str:
         return f"the file `{place.path}`"
     if isinstance(place, catalogue.Process):
         return f"the process `{place.image}`"
+    if isinstance(place, catalogue.DefinitionElement):
+        return f"definition: `{place.path}`"
+    if isinstance(place, catalogue.SavedImage):
+        return "managed-save image"
+    if isinstance(place, catalogue.HostSetting):
+        return f"`{place.file}`: `{place.name}`"
+    if isinstance(place, (catalogue.DomainState, catalogue.HostState)):
+        of = "domain" if isinstance(place, catalogue.DomainState) else "hypervisor"
+        return f"state of the {of}: {_words(place.name)}"
     numbers = " or ".join(map(str, place.ids))
     return f"event {numbers} of {place.provider} in the log {place.log}, in the last {place.days} days"
 
@@ -183,6 +199,9 @@ def _wanted(row: catalogue.Row) -> str:
     desired = row.desired
     if isinstance(row.location, catalogue.TwoValues):
         return "the same in both"
+    if desired.least is not None and desired.most is None:
+        others = "".join(f", or {_data(other)}" for other in desired.others)
+        return f"at least {desired.least}{others}"
     accepted = [_data(data) for data in (desired.data, *desired.others)]
     if desired.data is None and desired.most is not None:
         return f"absent, or at most {desired.most}"
@@ -194,7 +213,10 @@ def _wanted(row: catalogue.Row) -> str:
 def _absent(row: catalogue.Row) -> str:
     """What its absence means, where it is a value that Windows has a default for."""
     place, absent = row.location, row.absent
-    if not isinstance(place, (*catalogue.WRITABLE, catalogue.ServiceValues)) or absent.client is None:
+    if (
+        not isinstance(place, (*catalogue.WRITABLE, catalogue.ServiceValues, catalogue.HostSetting))
+        or absent.client is None
+    ):
         return ""
     meaning = _data(absent.client)
     if absent.server != absent.client:
@@ -219,7 +241,8 @@ def _words(name: str) -> str:
 
 
 def _unverified(rows: Sequence[catalogue.Row]) -> Iterator[str]:
-    yield "They are reported, and not enforced unless they are named in `guest_readiness_enforce`.\n\n"
+    yield "They are reported, and not enforced unless they are named in `guest_readiness_enforce` or "
+    yield "`domain_readiness_enforce`.\n\n"
     for grade, meaning in catalogue.GRADES.items():
         names = [f"`{row.id}`" for row in rows if row.grade == grade]
         if grade != "verified" and names:

@@ -153,24 +153,40 @@ def _thaw(domain: t.Any) -> None:
         return
 
 
+def raw_record(domain: t.Any) -> str:
+    """What is in the record's place in the domain's metadata; empty where nothing is."""
+    try:
+        return str(domain.metadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, _record.NAMESPACE, 0))
+    except libvirt.libvirtError as error:
+        if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN_METADATA:
+            return ""
+        raise
+
+
 def read_record(domain: t.Any) -> _record.Record:
     """The record in the domain's metadata. Raises RecordError when something else is in its place."""
     try:
-        text = domain.metadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, _record.NAMESPACE, 0)
+        text = raw_record(domain)
     except libvirt.libvirtError as error:
-        if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN_METADATA:
-            return _record.Record()
         raise _record.RecordError(f"the metadata cannot be read: {error}") from error
-    return _record.from_xml(text)
+    return _record.from_xml(text) if text else _record.Record()
 
 
 def write_record(domain: t.Any, record: _record.Record) -> None:
     """Put the record into the domain's definition, and into the running domain where there is one."""
+    _set_metadata(domain, _record.to_xml(record), _record.KEY)
+
+
+def remove_record(domain: t.Any) -> None:
+    """Take it out of both."""
+    _set_metadata(domain, None, None)
+
+
+def _set_metadata(domain: t.Any, text: str | None, key: str | None) -> None:
     flags = libvirt.VIR_DOMAIN_AFFECT_CONFIG if domain.isPersistent() else 0
     if domain.isActive():
         flags |= libvirt.VIR_DOMAIN_AFFECT_LIVE
-    text = _record.to_xml(record)
-    domain.setMetadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, text, _record.KEY, _record.NAMESPACE, flags)
+    domain.setMetadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, text, key, _record.NAMESPACE, flags)
 
 
 def try_to_record(act: Act, domain: t.Any, record: _record.Record) -> Done:

@@ -14,7 +14,7 @@ import typing as t
 from ansible_collections.winguest.shutdown.plugins.module_utils._ladder import End, Event, Seen, observe
 from ansible_collections.winguest.shutdown.plugins.module_utils._plan import plan
 from ansible_collections.winguest.shutdown.plugins.module_utils._policy import Policy
-from ansible_collections.winguest.shutdown.plugins.module_utils._preflight import Facts, fit, traps
+from ansible_collections.winguest.shutdown.plugins.module_utils._preflight import Facts, fit, notes, traps
 from ansible_collections.winguest.shutdown.plugins.module_utils._record import (
     SETTLED,
     Past,
@@ -51,11 +51,9 @@ class Case:
         self.evidence: list[str] = []
         self.note(now, "found", f"{facts.state} ({facts.reason})")
         self.note(now, "found", facts.record_error)
-        for method in policy.methods:
-            if method not in self.policy.methods:
-                self.note(now, "found", f"method {method} left out: the domain's definition has nothing to carry it")
-        if policy.on_timeout == "force" and not facts.definition.display:
-            self.note(now, "found", "no display: if it has to be forced, the evidence has no screenshot")
+        self.notes = [note.told for note in notes(policy, facts)]
+        for told in self.notes:
+            self.note(now, "found", told)
         self.note(now, "found", _earlier_request(facts))
         found = traps(policy, facts)
         if facts.trouble:
@@ -65,8 +63,7 @@ class Case:
         elif facts.off:
             self.finish(End("already_off", _off_because(facts)), now)
         elif found:
-            reasons = "; ".join(f"{trap.what} [{trap.id}]: {trap.cure}" for trap in found)
-            self.finish(End("refused", reasons), now)
+            self.finish(End("refused", "; ".join(trap.told for trap in found)), now)
 
     def note(self, at: float, kind: str, text: str) -> None:
         """Put a line on the timeline, if there is one."""
@@ -169,7 +166,7 @@ class Case:
             "permission": self.permission if forced else None,
             "request_outstanding": requested and outcome not in SETTLED,
             "evidence": list(self.evidence),
-            "plan": [] if self.end else plan(self.policy, self.facts),
+            "plan": [] if self.end else [*(f"note: {told}" for told in self.notes), *plan(self.policy, self.facts)],
             "timeline": self.timeline.entries(),
         }
 

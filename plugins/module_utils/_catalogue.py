@@ -14,7 +14,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-SCENARIOS: dict[str, str] = {
+GUEST_SCENARIOS: dict[str, str] = {
     "updates": "1. Windows Update or servicing works on during the shutdown",
     "event_tracker": "2. The Shutdown Event Tracker waits for a reason",
     "logon": "3. Windows is set not to shut down without a logon, or asks those who are logged on",
@@ -24,6 +24,9 @@ SCENARIOS: dict[str, str] = {
     "damage": "7. The system is damaged or infected",
     "other": "Other settings that a shutdown depends on",
 }
+
+HOST = "host"
+SCENARIOS: dict[str, str] = {**GUEST_SCENARIOS, HOST: "The domain and its hypervisor"}
 
 EFFECTS: dict[str, str] = {
     "blocks": "the shutdown does not go on",
@@ -38,6 +41,7 @@ TAKES_EFFECT: dict[str, str] = {
     "logon": "at the next sign-in of the user",
     "boot": "at the next boot",
     "next_shutdown": "at the next shutdown",
+    "next_start": "at the next start of the domain",
     "unknown": "at an unknown time; a reboot makes certain",
 }
 
@@ -69,7 +73,7 @@ class Value:
     data: Data
 
 
-# Where a blocker lives. The first three can be written, the others are only read.
+# Where a blocker lives in a guest. The first three can be written, the others are only read.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,8 +151,90 @@ class Events:
     days: int = 30
 
 
-Location = t.Union[RegistryValue, UserValue, PowerSetting, RegistryKey, TwoValues, ServiceValues, File, Process, Events]
-WRITABLE = (RegistryValue, UserValue, PowerSetting)
+# Where it lives in a domain or its hypervisor. The first two can be changed, the others are only read.
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """An element on the way from <domain> to the one that is meant.
+
+    where has the attributes that tell it from others of its name, new those that one that is added gets besides.
+    """
+
+    name: str
+    where: tuple[tuple[str, str], ...] = ()
+    new: tuple[tuple[str, str], ...] = ()
+
+
+PRESENT: t.Final = "present"
+
+
+@dataclasses.dataclass(frozen=True)
+class DefinitionElement:
+    """An element of a domain's definition, in the running domain and in what is kept for the next start.
+
+    What counts is its text (content is "text"), an attribute (content is its name), or that it is there (content is
+    empty; its data is PRESENT).
+    """
+
+    steps: tuple[Step, ...]
+    content: str = ""
+    choices: tuple[str, ...] = ()
+    """What libvirt has for it; nothing else can be wanted."""
+    machines: tuple[str, ...] = ()
+    """The architectures on which it means something; none: on all."""
+
+    @property
+    def path(self) -> str:
+        """Its place, for people to read."""
+        path = "/".join(step.name + "".join(f"[@{name}='{text}']" for name, text in step.where) for step in self.steps)
+        return path if self.content in ("", "text") else f"{path}/@{self.content}"
+
+
+@dataclasses.dataclass(frozen=True)
+class SavedImage:
+    """The image of a domain's memory that a managed save has left, from which its next start goes on."""
+
+
+@dataclasses.dataclass(frozen=True)
+class DomainState:
+    """Something about a domain that is no part of its definition: its state, a job, its agent, its record."""
+
+    name: str
+
+
+@dataclasses.dataclass(frozen=True)
+class HostSetting:
+    """A number in one of the hypervisor's files: libvirt-guests (of the service) or qemu.conf (of the daemon)."""
+
+    file: str
+    name: str
+
+
+@dataclasses.dataclass(frozen=True)
+class HostState:
+    """What several settings of the hypervisor together mean."""
+
+    name: str
+
+
+Location = t.Union[
+    RegistryValue,
+    UserValue,
+    PowerSetting,
+    RegistryKey,
+    TwoValues,
+    ServiceValues,
+    File,
+    Process,
+    Events,
+    DefinitionElement,
+    SavedImage,
+    DomainState,
+    HostSetting,
+    HostState,
+]
+WRITABLE = (RegistryValue, UserValue, PowerSetting, DefinitionElement, SavedImage)
 
 
 class _Unknown:
@@ -165,7 +251,8 @@ UNKNOWN: t.Final = _Unknown()
 class Absent:
     """What Windows uses where the value is absent: on a client, on a server, and before a build where that changed.
 
-    None: the absence itself is what Windows has (nothing happens, nothing is configured).
+    None: the absence itself is what Windows has (nothing happens, nothing is configured). For a part of a domain's
+    definition, what libvirt uses is in both.
     """
 
     client: Data | _Unknown | None = UNKNOWN

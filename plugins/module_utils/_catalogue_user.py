@@ -18,12 +18,15 @@ import typing as t
 
 from ansible_collections.winguest.shutdown.plugins.module_utils._catalogue import (
     BASELINES,
+    GUEST_SCENARIOS,
     NUMBER_TYPES,
     TEXT_TYPES,
     UNKNOWN,
     Absent,
     CatalogueError,
+    DefinitionElement,
     Desired,
+    HostSetting,
     PowerSetting,
     RegistryValue,
     Row,
@@ -117,11 +120,30 @@ def _with_desired(row: Row, data: t.Any, where: str) -> Row:
     place = row.location
     if isinstance(place, PowerSetting):
         wanted: t.Any = check_number(data, where)
+    elif isinstance(place, HostSetting):
+        wanted = _seconds(data, where)
+    elif isinstance(place, DefinitionElement) and place.choices:
+        wanted = _choice(data, place.choices, where)
     elif isinstance(place, (RegistryValue, UserValue)):
         wanted = None if data is None else check_data(data, place.type, where, written=row.writable)
     else:
         raise CatalogueError(f"{where}: there is no value that could be another; take it out, or waive it.{_cure(row)}")
     return dataclasses.replace(row, desired=Desired(wanted))
+
+
+def _seconds(data: t.Any, where: str) -> int:
+    if isinstance(data, bool) or not isinstance(data, int) or data < 0:
+        raise CatalogueError(f"{where} is {data!r}; it takes a number of seconds, as 900: without quotes")
+    return data
+
+
+def _choice(data: t.Any, choices: tuple[str, ...], where: str) -> str:
+    """One of libvirt's words. YAML makes booleans of yes and no."""
+    if isinstance(data, bool):
+        data = "yes" if data else "no"
+    if data not in choices:
+        raise CatalogueError(f"{where} is {data!r}; it must be one of {', '.join(choices)}")
+    return str(data)
 
 
 def _cure(row: Row) -> str:
@@ -162,6 +184,9 @@ def _custom(entry: t.Any, where: str) -> Row:
         )
     where = f"{where} ({ident})"
     _check_keys(entry, _KNOWN, _REQUIRED, where)
+    scenario = check_shown(entry["scenario"], f"{where}: scenario")
+    if scenario not in GUEST_SCENARIOS:
+        raise CatalogueError(f"{where}: scenario is {scenario!r}; it must be one of {', '.join(GUEST_SCENARIOS)}")
     location = _location(entry, where)
     texts = {name: check_shown(entry.get(name, default), f"{where}: {name}") for name, default in _TEXTS.items()}
     if isinstance(location, PowerSetting) and "takes_effect" not in entry:
@@ -174,7 +199,7 @@ def _custom(entry: t.Any, where: str) -> Row:
     absence = desired.data if switches["absent_is_fine"] else UNKNOWN
     row = Row(
         id=str(ident),
-        scenario=check_shown(entry["scenario"], f"{where}: scenario"),
+        scenario=scenario,
         title=title,
         location=location,
         desired=desired,

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import fnmatch
 import typing as t
 import uuid as uuid_module
@@ -14,7 +15,12 @@ import uuid as uuid_module
 from ansible_collections.winguest.shutdown.plugins.module_utils import _domain_names as names
 from ansible_collections.winguest.shutdown.plugins.module_utils._acts import read_record
 from ansible_collections.winguest.shutdown.plugins.module_utils._lanes import TimeLimit, within
-from ansible_collections.winguest.shutdown.plugins.module_utils._preflight import Definition, Facts, read_definition
+from ansible_collections.winguest.shutdown.plugins.module_utils._preflight import (
+    Definition,
+    Facts,
+    disks,
+    read_definition,
+)
 from ansible_collections.winguest.shutdown.plugins.module_utils._record import Record, RecordError
 
 try:
@@ -28,9 +34,12 @@ LOOK_LIMIT = 15.0
 JOB_LIMIT = 3.0
 """Seconds that libvirt may take to tell its job: it waits for whoever holds the domain, for one a QEMU that hangs."""
 
+BACKUP = 5
+"""VIR_DOMAIN_BLOCK_JOB_TYPE_BACKUP, which older bindings do not have."""
+
 UNKNOWN_JOB = "libvirt (it does not tell which: its QEMU may hang)"
 
-_UNKNOWN = Definition(
+UNKNOWN = Definition(
     acpi=True, on_poweroff="destroy", agent_channel=False, agent_connected=None, display=False, block_jobs=()
 )
 
@@ -93,20 +102,23 @@ def gather(domain: t.Any) -> Facts:
         return t.cast(Facts, within(LOOK_LIMIT, lambda: _gather(domain, name, uuid)))
     except (libvirt.libvirtError, TimeLimit) as error:
         trouble = f"libvirt does not tell about it: {error}"
-        return Facts(name, uuid, "nostate", "unknown", True, _UNKNOWN, trouble=trouble)
+        return Facts(name, uuid, "nostate", "unknown", True, UNKNOWN, trouble=trouble)
 
 
 def _gather(domain: t.Any, name: str, uuid: str) -> Facts:
     try:
         state, reason = domain.state()
         seen = names.state_seen(state, reason, domain.ID())
-        definition = read_definition(domain.XMLDesc(0))
+        xml = domain.XMLDesc(0)
+        definition = read_definition(xml)
         persistent = bool(domain.isPersistent())
         job = _job(domain) if seen.state != "shutoff" else ""
+        if seen.state != "shutoff" and job != UNKNOWN_JOB:
+            definition = dataclasses.replace(definition, block_jobs=_block_jobs(domain, xml, definition.block_jobs))
     except libvirt.libvirtError as error:
         if error.get_error_code() != libvirt.VIR_ERR_NO_DOMAIN:
             raise
-        return Facts(name, uuid, "gone", "no such domain", False, _UNKNOWN)
+        return Facts(name, uuid, "gone", "no such domain", False, UNKNOWN)
     record, record_error = Record(), ""
     try:
         record = read_record(domain)
@@ -128,3 +140,26 @@ def _job(domain: t.Any) -> str:
     if stats.get("type", 0) == libvirt.VIR_DOMAIN_JOB_NONE:
         return ""
     return names.JOBS.get(stats.get("operation", 0), "libvirt")
+
+
+def _block_jobs(domain: t.Any, xml: str, mirrored: tuple[str, ...]) -> tuple[str, ...]:
+    """The disks with a block job. The definition has those that mirror; others are told by QEMU only.
+
+    A backup has one on each of its disks, and counts as a job of the domain already.
+    """
+
+    def others() -> list[str]:
+        return [disk for disk in disks(xml) if disk not in mirrored and _has_block_job(domain, disk)]
+
+    try:
+        return (*mirrored, *within(JOB_LIMIT, others))
+    except TimeLimit:
+        return mirrored
+
+
+def _has_block_job(domain: t.Any, disk: str) -> bool:
+    try:
+        kind = domain.blockJobInfo(disk).get("type", 0)
+    except libvirt.libvirtError:  # the driver has no block jobs, or there is nothing in the drive
+        return False
+    return kind not in (libvirt.VIR_DOMAIN_BLOCK_JOB_TYPE_UNKNOWN, BACKUP)

@@ -11,9 +11,9 @@ import dataclasses
 import typing as t
 
 from ansible_collections.winguest.shutdown.plugins.module_utils._catalogue import (
+    GUEST_SCENARIOS,
     POWER_POLICY,
     POWER_SCHEMES,
-    SCENARIOS,
     TEXT_TYPES,
     UNKNOWN,
     Data,
@@ -104,13 +104,14 @@ def verdicts(found: t.Iterable[Finding]) -> dict[str, str]:
     what was waived; unknown: something could not be read; ready_later: it is mended, and that holds from the next
     sign-in or boot on; ready.
     """
-    by_scenario: dict[str, list[Finding]] = {scenario: [] for scenario in SCENARIOS}
+    by_scenario: dict[str, list[Finding]] = {scenario: [] for scenario in GUEST_SCENARIOS}
     for finding in found:
         by_scenario[finding.row.scenario].append(finding)
-    return {scenario: _verdict(members) for scenario, members in by_scenario.items()}
+    return {scenario: verdict(members) for scenario, members in by_scenario.items()}
 
 
-def _verdict(members: list[Finding]) -> str:
+def verdict(members: t.Iterable[Finding]) -> str:
+    """The worst that is true of these findings, in the words of verdicts."""
     relevant = [finding for finding in members if finding.row.effect != "informs"]
     wrong = [finding for finding in relevant if finding.state in ("differs", "managed_by_policy")]
     states = {finding.state for finding in relevant}
@@ -118,10 +119,10 @@ def _verdict(members: list[Finding]) -> str:
         return "blocked"
     if wrong:
         return "prolonged"
-    for state, verdict in (("waived", "waived"), ("unreadable", "unknown")):
+    for state, told in (("waived", "waived"), ("unreadable", "unknown")):
         if state in states:
-            return verdict
-    if any(finding.state == "fixed" and finding.row.takes_effect in LATER for finding in relevant):
+            return told
+    if "later" in states or any(f.state == "fixed" and f.row.takes_effect in LATER for f in relevant):
         return "ready_later"
     return "ready"
 
@@ -148,7 +149,7 @@ def _of_row(row: Row, waiver: str, reading: Reading) -> t.Iterator[Finding]:
         yield _exists(row, waiver, f"events {place.provider} in {place.log}", reading.events.get(place))
 
 
-def _wrong(row: Row, waiver: str) -> tuple[str, str]:
+def state_of_wrong(row: Row, waiver: str) -> tuple[str, str]:
     """The state of a place that is not as wanted, and why it is that state and not "differs"."""
     if waiver:
         return "waived", waiver
@@ -163,7 +164,7 @@ def _value(row: Row, waiver: str, reading: Reading, location: str, seen: Seen, h
     fine, detail = _fine(row, seen, reading)
     if fine:
         return Finding(row, location, "ok", seen.data, detail, hive)
-    state, why = _wrong(row, waiver)
+    state, why = state_of_wrong(row, waiver)
     return Finding(row, location, state, seen.data, "; ".join(filter(None, (detail, why))), hive)
 
 
@@ -231,7 +232,7 @@ def _exists(row: Row, waiver: str, location: str, exists: Exists | None) -> Find
         return Finding(row, location, "unreadable", detail=exists.trouble if exists else "it was not read")
     if not exists.there:
         return Finding(row, location, "ok")
-    state, why = _wrong(row, waiver)
+    state, why = state_of_wrong(row, waiver)
     return Finding(row, location, state, exists.detail or "present", why)
 
 
@@ -242,7 +243,7 @@ def _two(row: Row, place: TwoValues, waiver: str, reading: Reading) -> Finding:
         return Finding(row, location, "unreadable", detail=one.trouble or other.trouble)
     if one.data == other.data:
         return Finding(row, location, "ok", one.data)
-    state, why = _wrong(row, waiver)
+    state, why = state_of_wrong(row, waiver)
     told = " and ".join("nothing" if seen.data is None else str(shown(seen.data)) for seen in (one, other))
     return Finding(row, location, state, told, why)
 

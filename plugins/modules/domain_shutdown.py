@@ -26,6 +26,7 @@ description:
   - Runs on the hypervisor, and needs nothing there but Python and libvirt's Python bindings.
 extends_documentation_fragment:
   - winguest.shutdown._attributes
+  - winguest.shutdown._attributes.action_group
 attributes:
   check_mode:
     support: full
@@ -199,14 +200,25 @@ options:
     default: true
   waive:
     description:
-      - Traps that are to be ignored. A trap refuses the domain, and RV(domains[].reason) then names its id and its
-        cure.
-      - V(domain_on_poweroff) is an C(<on_poweroff>) that turns the shutdown into a restart.
-      - V(domain_job) is a libvirt job under way (migration, save, dump, snapshot, backup).
-      - V(domain_block_job) is a block copy or commit under way.
+      - Rows of the catalogue that are to be ignored. What is in the way of a shutdown refuses the domain, and
+        RV(domains[].reason) then names the row's id and its cure. What only changes the way is told in
+        RV(domains[].timeline) and RV(domains[].plan), in the same manner.
+        M(winguest.shutdown.domain_readiness) mends what a definition can hold.
+      - V(domain_on_poweroff) is an C(<on_poweroff>) that turns the shutdown into a restart. It refuses.
+      - V(domain_job) is a libvirt job under way (migration, save, dump, snapshot, backup). It refuses.
+      - V(domain_block_job) is a block copy, commit or pull under way. It refuses.
+      - V(domain_agent_channel) is a definition without a channel for the guest agent. It is told.
+      - V(domain_agent) is a channel that no guest agent has opened. It is told.
+      - V(domain_display) is a domain without a display that may have to be forced. It is told.
     type: list
     elements: str
-    choices: [domain_on_poweroff, domain_job, domain_block_job]
+    choices:
+      - domain_on_poweroff
+      - domain_job
+      - domain_block_job
+      - domain_agent_channel
+      - domain_agent
+      - domain_display
     default: []
   evidence_dir:
     description:
@@ -229,6 +241,7 @@ notes:
     metadata, in an element of the namespace C(urn:winguest:shutdown:1).
   - A transient domain leaves no trace when it ends. Should the event of its end be lost, its outcome is C(vanished).
 seealso:
+  - module: winguest.shutdown.domain_readiness
   - name: libvirt, virDomainShutdownFlags
     description: The explicit shutdown modes.
     link: https://libvirt.org/html/libvirt-libvirt-domain.html#virDomainShutdownFlags
@@ -355,8 +368,8 @@ domains:
       elements: str
       sample: []
     plan:
-      description: In check mode, what would be done, step by step; empty otherwise and for domains whose outcome is
-        clear.
+      description: In check mode, notes on what changes the way, each with the row's id and its cure, and then what
+        would be done, step by step; empty otherwise and for domains whose outcome is clear.
       returned: always
       type: list
       elements: str
@@ -409,8 +422,7 @@ import signal
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.winguest.shutdown.plugins.module_utils import _evidence, _facts
+from ansible_collections.winguest.shutdown.plugins.module_utils import _evidence, _facts, _selection
 from ansible_collections.winguest.shutdown.plugins.module_utils._case import failure, totals
 from ansible_collections.winguest.shutdown.plugins.module_utils._hypervisor import (
     LIBVIRT_IMPORT_ERROR,
@@ -428,6 +440,11 @@ from ansible_collections.winguest.shutdown.plugins.module_utils._policy import (
 )
 from ansible_collections.winguest.shutdown.plugins.module_utils._preflight import WAIVABLE
 from ansible_collections.winguest.shutdown.plugins.module_utils._run import Run
+from ansible_collections.winguest.shutdown.plugins.module_utils._selection import (
+    check_selection,
+    entry_options,
+    read_entries,
+)
 
 POLICY_OPTIONS: dict[str, dict[str, t.Any]] = {
     "methods": {"type": "list", "elements": "str", "choices": list(METHODS), "default": list(METHODS)},
@@ -452,19 +469,12 @@ POLICY_OPTIONS: dict[str, dict[str, t.Any]] = {
 """The options that a domain may have of its own."""
 
 OPTIONS: dict[str, dict[str, t.Any]] = {
-    "uri": {"type": "str", "default": "qemu:///system"},
-    "domains": {"type": "list", "elements": "raw"},
-    "all": {"type": "bool", "default": False},
-    "name_pattern": {"type": "str"},
+    **_selection.OPTIONS,
     **POLICY_OPTIONS,
     "evidence_dir": {"type": "path", "default": "/var/lib/winguest/evidence"},
 }
 
-DOMAIN_OPTIONS: dict[str, dict[str, t.Any]] = {
-    "name": {"type": "str"},
-    "uuid": {"type": "str"},
-    **{name: {key: value for key, value in spec.items() if key != "default"} for name, spec in POLICY_OPTIONS.items()},
-}
+DOMAIN_OPTIONS = entry_options(POLICY_OPTIONS)
 
 
 class Wanted(t.NamedTuple):
@@ -478,48 +488,23 @@ class Wanted(t.NamedTuple):
 
 def read_domains(entries: t.Sequence[t.Any], defaults: t.Mapping[str, t.Any]) -> list[Wanted]:
     """The entries of domains with their policies. Raises PolicyError with all that is wrong with them."""
-    validator = ArgumentSpecValidator(DOMAIN_OPTIONS, required_one_of=[["name", "uuid"]])
-    wanted, errors = [], []
-    for index, entry in enumerate(entries):
-        where = f"domains[{index}]"
-        if isinstance(entry, str):
-            entry = {"name": entry}
-        if not isinstance(entry, dict):
-            errors.append(f"{where} is {entry!r}; give a name, or a dictionary with name or uuid")
-            continue
-        label = f"{where} ({entry.get('name') or entry.get('uuid') or 'neither name nor uuid'})"
-        unknown = sorted(str(key) for key in entry.keys() - DOMAIN_OPTIONS.keys())
-        if unknown:
-            errors.append(f"{label}: unsupported {', '.join(unknown)}; supported are {', '.join(DOMAIN_OPTIONS)}")
-            continue
-        checked = validator.validate({key: value for key, value in entry.items() if value is not None})
-        if checked.error_messages:
-            errors.append(f"{label}: {'; '.join(checked.error_messages)}")
-            continue
-        values = checked.validated_parameters
-        own = {name: values[name] for name in POLICY_OPTIONS if values.get(name) is not None}
-        try:
-            policy = make_policy({**defaults, **own}, label)
-        except PolicyError as error:
-            errors.append(str(error))
-            continue
-        wanted.append(Wanted(label, values.get("name"), values.get("uuid"), policy))
-    if errors:
-        raise PolicyError("; ".join(errors))
-    return wanted
+
+    def make(entry: _selection.Entry) -> Wanted:
+        return Wanted(entry.where, entry.name, entry.uuid, make_policy({**defaults, **entry.own}, entry.where))
+
+    try:
+        return read_entries(entries, DOMAIN_OPTIONS, make)
+    except ValueError as error:
+        raise PolicyError(str(error)) from error
 
 
 def check(module: AnsibleModule) -> list[Wanted]:
     """The wanted domains, none with all=true. Whatever can be known to be wrong without libvirt is found here."""
     params = module.params
-    if params["domains"] is not None and not params["domains"]:
-        raise PolicyError(
-            "domains is empty; name at least one domain, or use all=true for every domain of the hypervisor"
-        )
-    if (params["domains"] is None) != params["all"]:
-        raise PolicyError("give exactly one of domains, a list of the domains to shut down, and all=true")
-    if params["name_pattern"] is not None and not params["all"]:
-        raise PolicyError("name_pattern chooses among all domains; it needs all=true")
+    try:
+        check_selection(params, "shut down")
+    except ValueError as error:
+        raise PolicyError(str(error)) from error
     task = make_policy(params, "the task")
     wanted = read_domains(params["domains"] or [], params)
     policies = [entry.policy for entry in wanted] or [task]

@@ -22,6 +22,12 @@ extends_documentation_fragment:
   - winguest.shutdown._attributes.info_module
   - winguest.shutdown._attributes.guest
   - winguest.shutdown._readiness
+options:
+  rows:
+    description:
+      - Read only these rows of the catalogue. RV(verdicts) and RV(hints), which are about all rows, are left out then.
+    type: list
+    elements: str
 seealso:
   - module: winguest.shutdown.guest_readiness
 """

@@ -13,7 +13,7 @@ import typing as t
 from ansible.errors import AnsibleActionFail
 from ansible_collections.winguest.shutdown.plugins.module_utils._catalogue import (
     BASELINES,
-    SCENARIOS,
+    GUEST_SCENARIOS,
     CatalogueError,
     Data,
     Row,
@@ -42,7 +42,12 @@ CATALOGUE_OPTIONS: dict[str, t.Any] = {
     "timeout": {"type": "float", "default": 300.0},
 }
 REMEDIATION_OPTIONS: dict[str, t.Any] = {
-    "scenarios": {"type": "list", "elements": "str", "choices": list(SCENARIOS), "default": list(SCENARIOS)},
+    "scenarios": {
+        "type": "list",
+        "elements": "str",
+        "choices": list(GUEST_SCENARIOS),
+        "default": list(GUEST_SCENARIOS),
+    },
     "rows": {"type": "list", "elements": "str"},
     "enforce": {"type": "list", "elements": "str", "default": []},
     "override_policy": {"type": "bool", "default": False},
@@ -52,15 +57,21 @@ REMEDIATION_OPTIONS: dict[str, t.Any] = {
 class ReadinessAction(GuestAction):
     """The audit, which changes nothing."""
 
-    argument_spec = CATALOGUE_OPTIONS
+    argument_spec: t.ClassVar[dict[str, t.Any]] = {**CATALOGUE_OPTIONS, "rows": {"type": "list", "elements": "str"}}
 
     def work(self, shell: WindowsShell, options: dict[str, t.Any]) -> dict[str, t.Any]:
-        """Read all, and tell what was found."""
-        catalogue = _catalogue(options)
+        """Read all, or the rows that were chosen, and tell what was found."""
+        rows = options["rows"]
+        catalogue = _catalogue({**options, "rows": None})
+        if rows is not None:
+            catalogue = _only(catalogue, rows)
         questioner = Questioner(shell)
         questioner.ask([*plan.preparation(questioner.nonce), *plan.audit(catalogue.rows)])
         found = findings(catalogue, questioner.answers.reading)
-        return _told(found, {}, questioner.answers.reading, options)
+        told = _told(found, {}, questioner.answers.reading, options)
+        # They would be about rows that were not read.
+        without = () if rows is None else ("verdicts", "hints")
+        return {name: value for name, value in told.items() if name not in without}
 
 
 class RemediationAction(GuestAction):
@@ -119,6 +130,14 @@ def _catalogue(options: t.Mapping[str, t.Any]) -> Catalogue:
         )
     except CatalogueError as error:
         raise AnsibleActionFail(str(error)) from None
+
+
+def _only(catalogue: Catalogue, rows: t.Sequence[str]) -> Catalogue:
+    """The catalogue with these rows only."""
+    unknown = sorted(set(rows) - {row.id for row in catalogue.rows})
+    if unknown:
+        raise AnsibleActionFail(f"rows names {', '.join(unknown)}, which the catalogue does not have")
+    return dataclasses.replace(catalogue, rows=tuple(row for row in catalogue.rows if row.id in rows))
 
 
 def _mendable(row: Row, options: t.Mapping[str, t.Any]) -> bool:

@@ -23,7 +23,6 @@ from __future__ import annotations
 import dataclasses
 import re
 import typing as t
-import xml.etree.ElementTree as ET
 
 from ansible_collections.winguest.shutdown.plugins.module_utils import _registry_text as registry_text
 from ansible_collections.winguest.shutdown.plugins.module_utils._catalogue import (
@@ -33,6 +32,7 @@ from ansible_collections.winguest.shutdown.plugins.module_utils._catalogue impor
     RegistryKey,
     UserValue,
 )
+from ansible_collections.winguest.shutdown.plugins.module_utils._event_xml import parse
 from ansible_collections.winguest.shutdown.plugins.module_utils._reading import (
     PRODUCT_OPTIONS,
     Exists,
@@ -40,6 +40,7 @@ from ansible_collections.winguest.shutdown.plugins.module_utils._reading import 
     Reading,
     Seen,
 )
+from ansible_collections.winguest.shutdown.plugins.module_utils._record import timestamp
 
 PROFILES = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\ProfileList"
 DEFAULT_PROFILE = r"%SystemDrive%\Users\Default"
@@ -75,6 +76,8 @@ class Answers:
     """What this guest's reg.exe says, in its language, about a key or a value that is not there."""
     notes: list[str] = dataclasses.field(default_factory=list)
     """What the programs that write have said; it is only shown where a value is not as it should be afterwards."""
+    texts: dict[Statement, str] = dataclasses.field(default_factory=dict)
+    """The answers that are kept as they are, for others to read."""
 
     def note(self, parts: t.Iterable[Part]) -> None:
         """Keep what programs that write have said, line by line."""
@@ -528,9 +531,6 @@ class Processes(Statement):
         return [Processes((image,)) for image in self.images] if len(self.images) > 1 else []
 
 
-EVENT = "{http://schemas.microsoft.com/win/2004/08/events/event}"
-
-
 @dataclasses.dataclass(frozen=True)
 class RecentEvents(Statement):
     """The newest event of each of some rows, which are about the same log and the same number of days."""
@@ -563,18 +563,13 @@ def _provider_and_ids(row: Events) -> str:
 def _newest(row: Events, text: str) -> Exists:
     if not text:
         return Exists()
-    try:
-        if "<!DOCTYPE" in text or "<!ENTITY" in text:
-            raise ET.ParseError("an event has no document type")
-        event = ET.fromstring(text)
-    except ET.ParseError:
-        return Exists(trouble=text[:300])
-    system = event.find(f"{EVENT}System")
-    number = system.findtext(f"{EVENT}EventID", "").strip() if system is not None else ""
-    created = system.find(f"{EVENT}TimeCreated") if system is not None else None
-    if number not in map(str, row.ids) or created is None:
+    parsed = parse(text)
+    if parsed.said or parsed.malformed or len(parsed.events) != 1:
+        return Exists(trouble=parsed.said or "the answer cannot be understood")
+    (event,) = parsed.events
+    if event.provider.casefold() != row.provider.casefold() or event.id not in row.ids:
         return Exists(trouble="the answer is not the event that was asked for")
-    return Exists(True, detail=f"event {number} at {created.get('SystemTime', '')[:40]}")
+    return Exists(True, detail=f"event {event.id} at {timestamp(event.time)}")
 
 
 @dataclasses.dataclass(frozen=True)

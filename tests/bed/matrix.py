@@ -8,6 +8,9 @@ by the playbooks twice. Before: as cloud hosts do it, one press of the power but
 After: the guests are started again and mended over WinRM, started once more because some settings hold from the next
 sign-in on, and shut down by the power button alone, with the clocks that their own hints name; force is allowed for
 those that are damaged. Times are Windows' divided by SCALE.
+
+The scenario of sleep is there twice: the second guest is not mended over WinRM, but its domain on the hypervisor. Both
+are left alone before the second shutdown for as long as they took to fall asleep, and must not be woken by it.
 """
 
 from __future__ import annotations
@@ -52,8 +55,17 @@ BY_THE_BUTTON = {
     "baseline_time": 1,
     "poll_interval": 1,
 }
+BY_THE_HOST = "sleep_by_the_host"
+SLEEPY = ("sleep", BY_THE_HOST)
+SCENARIOS = {
+    name: blocker for scenario, blocker in BLOCKERS.items() for name in (SLEEPY if scenario == "sleep" else (scenario,))
+}
+SLEEP_STATES = ["domain_suspend_to_mem", "domain_suspend_to_disk"]
 DAMAGED = ("damage", "all")
 """The scenarios that nobody can mend from outside."""
+
+
+HERE = {"ansible_connection": "local", "ansible_python_interpreter": HYPERVISOR_PYTHON}
 
 
 class Shutdown(NamedTuple):
@@ -111,18 +123,37 @@ class Matrix:
         domains = [{"name": name, **by_guest.get(name, {})} for name in self.guests]
         evidence = str(self.bed.directory / "evidence")
         given = {"uri": self.bed.daemon.uri, "domains": domains, "evidence_dir": evidence, **options}
-        host = {"ansible_connection": "local", "ansible_python_interpreter": HYPERVISOR_PYTHON}
         variables = {f"domain_shutdown_{name}": value for name, value in given.items()}
-        self._play({"hypervisors": {"hosts": {"here": host}, "vars": variables}}, "winguest.shutdown.shutdown")
+        self._play({"hypervisors": {"hosts": {"here": HERE}, "vars": variables}}, "winguest.shutdown.shutdown")
         return {name: self._ended(name) for name in self.guests}
 
     def mend(self) -> dict[str, dict[str, Any]]:
-        """Run the playbook on the guests: its result for each."""
+        """Run the playbooks on the guests, and on the hypervisor for one of them: the result for each."""
         hosts = {
-            name: {**windows.variables, "ansible_password": windows.password} for name, windows in self.guests.items()
+            name: {**windows.variables, "ansible_password": windows.password}
+            for name, windows in self.guests.items()
+            if name != BY_THE_HOST
         }
         run = self._play({"windows": {"hosts": hosts}}, "winguest.shutdown.remediate")
-        return {name: run.result(name, "winguest.shutdown.guest_readiness") for name in self.guests}
+        results = {name: run.result(name, "winguest.shutdown.guest_readiness") for name in hosts}
+        return {**results, BY_THE_HOST: self._mend_by_the_host()}
+
+    def _mend_by_the_host(self) -> dict[str, Any]:
+        given = {"uri": self.bed.daemon.uri, "domains": [BY_THE_HOST], "rows": SLEEP_STATES}
+        variables = {f"domain_readiness_{name}": value for name, value in given.items()}
+        run = self._play(
+            {"hypervisors": {"hosts": {"here": HERE}, "vars": variables}}, "winguest.shutdown.remediate_domains"
+        )
+        (result,) = run.result("here", "winguest.shutdown.domain_readiness")["domains"]
+        return dict(result)
+
+    def leave_alone(self) -> None:
+        """Let those that may sleep do so; one that wants to, and cannot, says so."""
+        for name in SLEEPY:
+            said = len(self.bed.com1(name))
+            self.guests[name].left_alone(BLOCKERS["sleep"].situation.idle)
+            if name == BY_THE_HOST:
+                self.bed.wait_for(name, "no S3", since=said)
 
     def _ended(self, name: str) -> Shutdown:
         """What the domain's record and its disk say, and not what the playbook has shown."""
@@ -151,14 +182,18 @@ def run(matrix: Matrix) -> list[Row]:
     matrix.start()
     results = matrix.mend()
     matrix.start()
-    after = matrix.shut_down(BY_THE_BUTTON, {name: _options(name, results[name]["hints"]) for name in matrix.guests})
+    matrix.leave_alone()
+    after = matrix.shut_down(
+        BY_THE_BUTTON, {name: _options(name, results[name].get("hints")) for name in matrix.guests}
+    )
     return [Row(name, before[name], *_found(results[name]["findings"]), after[name]) for name in matrix.guests]
 
 
-def _options(name: str, hints: dict[str, Any]) -> dict[str, Any]:
-    """What the guest's own hints say, at this scale."""
-    clock = min(hints["recommended_timeout"] / SCALE, LONGEST_CLOCK)
-    return {"timeout": clock, "accept_timeout": clock, "on_timeout": "force" if name in DAMAGED else "leave"}
+def _options(name: str, hints: dict[str, Any] | None) -> dict[str, Any]:
+    """What the guest's own hints say, at this scale; where the guest was not asked, the fixed clock."""
+    clock = min(hints["recommended_timeout"] / SCALE, LONGEST_CLOCK) if hints else FIXED_CLOCK
+    on_timeout = "force" if name in DAMAGED else "leave"
+    return {"timeout": clock, "accept_timeout": clock, "on_timeout": on_timeout, "wake": name not in SLEEPY}
 
 
 def _found(findings: list[dict[str, Any]]) -> tuple[int, str]:
@@ -209,7 +244,7 @@ def main() -> int:
                     time_scale=SCALE,
                 )
             )
-            for name, blocker in BLOCKERS.items()
+            for name, blocker in SCENARIOS.items()
         }
         rows = run(Matrix(bed, guests))
     print(f"\nSimulated Windows guests ({SERVER_2022.name}), Windows' times divided by {SCALE}:\n\n{table(rows)}\n")

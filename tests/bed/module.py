@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The winguest.shutdown contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs domain_shutdown as a hypervisor would: by Debian's Python, with python3-libvirt and nothing else installed."""
+"""Runs modules as a hypervisor would: by Debian's Python, with python3-libvirt and nothing else installed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ import checkout
 HYPERVISOR_PYTHON = os.environ.get("WINGUEST_HYPERVISOR_PYTHON", "/usr/bin/python3")
 """Debian's own. Another one, which must have libvirt's bindings, shows that the module runs on that version, too."""
 
-MODULE = "ansible_collections.winguest.shutdown.plugins.modules.domain_shutdown"
+MODULES = "ansible_collections.winguest.shutdown.plugins.modules"
+SHUTDOWN = "domain_shutdown"
 
 FAST: dict[str, Any] = {
     "timeout": 8,
@@ -29,7 +30,7 @@ FAST: dict[str, Any] = {
     "poll_interval": 1,
     "reconnect_timeout": 10,
 }
-"""Clocks for tests: short, but far apart compared with what a busy machine adds."""
+"""Clocks for tests of domain_shutdown: short, but far apart compared with what a busy machine adds."""
 
 
 @dataclass
@@ -59,12 +60,15 @@ class Answer:
 
 
 class Call:
-    """The module, running."""
+    """A module, running: domain_shutdown, unless another one is named."""
 
-    def __init__(self, uri: str, check_mode: bool = False, **options: Any) -> None:
-        arguments = {"uri": uri, "_ansible_check_mode": check_mode, **FAST, **options}
+    def __init__(
+        self, uri: str, check_mode: bool = False, diff: bool = False, module: str = SHUTDOWN, **options: Any
+    ) -> None:
+        asked = {"uri": uri, "_ansible_check_mode": check_mode, "_ansible_diff": diff}
+        arguments = {**asked, **(FAST if module == SHUTDOWN else {}), **options}
         self.process = subprocess.Popen(
-            [HYPERVISOR_PYTHON, "-m", MODULE],
+            [HYPERVISOR_PYTHON, "-m", f"{MODULES}.{module}"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -289,7 +289,7 @@ def event_text(provider: str, number: int) -> str:
     return (
         "<Event xmlns='http://schemas.microsoft.com/win/2004/08/events/event'><System>"
         f"<Provider Name='{provider}'/><EventID Qualifiers='0'>{number}</EventID>"
-        "<TimeCreated SystemTime='2026-01-02T03:04:05.678Z'/></System>"
+        "<TimeCreated SystemTime='2026-01-02T03:04:05.678Z'/><EventRecordID>1</EventRecordID></System>"
         "<EventData><Data>&lt;System&gt;</Data></EventData></Event>"
     )
 

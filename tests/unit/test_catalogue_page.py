@@ -9,7 +9,6 @@ import re
 
 import catalogue_page
 import yaml
-from ansible_collections.winguest.shutdown.plugins.module_utils._catalogue_rows import ROWS
 from ansible_collections.winguest.shutdown.plugins.module_utils._catalogue_user import build
 
 PAGE = catalogue_page.page()
@@ -24,7 +23,7 @@ def test_committed_page_is_current() -> None:
 
 def test_every_row_is_once_in_the_tables_of_its_scenario() -> None:
     """No row is lost, and none is under the wrong heading."""
-    for row in ROWS:
+    for row in catalogue_page.ROWS:
         heading = catalogue_page.catalogue.SCENARIOS[row.scenario]
         section = PAGE.partition(f"## {heading}\n")[2].partition("\n## ")[0]
         assert section.count(f"\n| `{row.id}` ") == 1, row.id
@@ -53,7 +52,7 @@ def test_page_says_how_sure_it_is() -> None:
     """That nothing was seen on a live Windows, and every row that is not verified."""
     assert "Nothing in here was seen on a live Windows." in PAGE
     listed = PAGE.partition("## Rows that nobody verified\n")[2].partition("\n## ")[0]
-    for row in ROWS:
+    for row in catalogue_page.ROWS:
         assert (f"`{row.id}`" in listed) == (row.grade != "verified"), row.id
 
 
@@ -61,7 +60,7 @@ def test_example_works() -> None:
     """What the page shows as an example is accepted, and does what it says."""
     variables = yaml.safe_load(catalogue_page.EXAMPLE)
     options = {name.removeprefix("guest_readiness_"): value for name, value in variables.items()}
-    catalogue = build(ROWS, custom=options.pop("custom_rows"), **options)
+    catalogue = build(catalogue_page.GUEST_ROWS, custom=options.pop("custom_rows"), **options)
     assert catalogue.by_id["spooler_timeout"].enforced
     assert catalogue.by_id["policy_script_wait"].desired.data == 120
     assert {"hibernation", "shutdown_without_logon"} <= set(catalogue.waived)

@@ -170,10 +170,12 @@ def test_one_that_is_gone_is_not_planned_for() -> None:
 def test_a_method_without_a_carrier_is_left_out_and_noted() -> None:
     case = taken_up(definition=dataclasses.replace(FACTS.definition, agent_channel=False))
     assert case.policy.methods == ("acpi",)
-    assert said(case, "found") == [
-        "running (booted)",
-        "method agent left out: the domain's definition has nothing to carry it",
-    ]
+    note = (
+        "method agent left out: the domain's definition has nothing to carry it [domain_agent_channel]: add a channel "
+        "org.qemu.guest_agent.0 to the domain's XML and start it anew, or do without the agent"
+    )
+    assert said(case, "found") == ["running (booted)", note]
+    assert case.result()["plan"][0] == f"note: {note}"
 
 
 def test_a_record_that_cannot_be_read_is_noted() -> None:

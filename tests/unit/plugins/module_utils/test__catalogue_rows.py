@@ -11,7 +11,7 @@ import re
 import pytest
 from ansible_collections.winguest.shutdown.plugins.module_utils import _catalogue_input as catalogue_input
 from ansible_collections.winguest.shutdown.plugins.module_utils._catalogue import (
-    SCENARIOS,
+    GUEST_SCENARIOS,
     UNKNOWN,
     Data,
     Desired,
@@ -168,8 +168,8 @@ def test_no_two_rows_are_the_same() -> None:
 
 def test_every_scenario_has_rows_in_order() -> None:
     order = [row.scenario for row in ROWS]
-    assert list(dict.fromkeys(order)) == list(SCENARIOS)
-    assert order == sorted(order, key=list(SCENARIOS).index)
+    assert list(dict.fromkeys(order)) == list(GUEST_SCENARIOS)
+    assert order == sorted(order, key=list(GUEST_SCENARIOS).index)
 
 
 def test_rows_are_a_catalogue() -> None:

@@ -9,12 +9,15 @@ import dataclasses
 from typing import Any
 
 import pytest
+from ansible_collections.winguest.shutdown.plugins.module_utils._catalogue_rows_host import BY_ID
 from ansible_collections.winguest.shutdown.plugins.module_utils._policy import Policy
 from ansible_collections.winguest.shutdown.plugins.module_utils._preflight import (
     WAIVABLE,
     Definition,
     Facts,
+    disks,
     fit,
+    notes,
     read_definition,
     traps,
 )
@@ -91,6 +94,7 @@ FINE = Definition(
         (AGENT_TARGET, AGENT_TARGET.replace(" state='connected'", ""), {"agent_connected": None}),
         ("org.qemu.guest_agent.0'", "org.example.0'", {"agent_channel": False, "agent_connected": None}),
         ("<video><model type='qxl' ram='65536' vram='65536' heads='1' primary='yes'/></video>", "", {"display": False}),
+        ("model type='qxl'", "model type='none'", {"display": False}),
         ("<backingStore/>", MIRROR, {"block_jobs": ("sda",)}),
     ],
 )
@@ -215,3 +219,53 @@ def test_only_shutoff_is_off(state: str) -> None:
 def test_fit(methods: tuple[str, ...], definition: dict[str, Any], fitting: tuple[str, ...]) -> None:
     policy = Policy(methods=methods, timeout=42)
     assert fit(policy, found(**definition)) == dataclasses.replace(policy, methods=fitting)
+
+
+NOTES: list[tuple[str, Facts, Policy, str]] = [
+    ("domain_acpi", found(acpi=False), Policy(), "method acpi left out: the domain's definition"),
+    (
+        "domain_agent_channel",
+        found(agent_channel=False, agent_connected=None),
+        Policy(),
+        "method agent left out: the domain's definition",
+    ),
+    ("domain_agent", found(agent_connected=False), Policy(), "no guest agent has opened its channel"),
+    ("domain_display", found(display=False), Policy(on_timeout="force"), "the evidence has no screenshot"),
+]
+
+
+@pytest.mark.parametrize(("ident", "facts", "policy", "what"), NOTES, ids=[note[0] for note in NOTES])
+def test_what_changes_the_way_is_noted_and_refuses_nothing(ident: str, facts: Facts, policy: Policy, what: str) -> None:
+    (note,) = notes(policy, facts)
+    assert note.id == ident and what in note.what and note.cure
+    assert note.told == f"{note.what} [{ident}]: {note.cure}"
+    assert traps(policy, facts) == []
+    assert notes(policy, dataclasses.replace(facts, state="shutoff")) == []
+    if ident in WAIVABLE:
+        assert notes(dataclasses.replace(policy, waive=(ident,)), facts) == []
+
+
+@pytest.mark.parametrize(
+    ("facts", "policy"),
+    [
+        (found(), Policy(on_timeout="force")),
+        (found(display=False), Policy()),
+        (found(acpi=False), Policy(methods=("agent",))),
+        (found(agent_channel=False, agent_connected=None), Policy(methods=("acpi",))),
+        (found(agent_connected=None), Policy()),
+        (found(agent_connected=False), Policy(methods=("acpi",))),
+    ],
+)
+def test_no_note(facts: Facts, policy: Policy) -> None:
+    assert notes(policy, facts) == []
+
+
+@pytest.mark.parametrize(("trap_id", "facts", "policy", "what"), TRAPS, ids=IDS)
+def test_a_trap_is_a_row_of_the_catalogue(trap_id: str, facts: Facts, policy: Policy, what: str) -> None:
+    """What refuses a domain here is what an audit says blocks or swallows its shutdown, or is asked of it."""
+    row = BY_ID[trap_id]
+    assert row.effect in ("blocks", "swallows") or trap_id == "domain_transient"
+
+
+def test_disks() -> None:
+    assert disks(WINDOWS) == ["sda", "sdb"]

@@ -213,7 +213,8 @@ def test_check_mode_plans_and_changes_nothing(run: Run, driver: Driver, tmp_path
     result = run(domains=["planned"], on_timeout="force", _ansible_check_mode=True)
     (planned,) = result["domains"]
     assert (result["changed"], planned["outcome"], planned["name"]) == (True, "planned", "planned")
-    assert [step.split(" ")[0] for step in planned["plan"]] == ["press", "wait", "then,"]
+    assert [step.split(" ")[0] for step in planned["plan"]] == ["note:", "note:", "press", "wait", "then,"]
+    assert "[domain_agent_channel]" in planned["plan"][0] and "[domain_display]" in planned["plan"][1]
     assert result["totals"] == {"planned": 1, "domains": 1}
     assert domain.XMLDesc(0) == before and domain.isActive()
     assert list(tmp_path.iterdir()) == []

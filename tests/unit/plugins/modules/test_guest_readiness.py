@@ -11,7 +11,7 @@ import typing as t
 import pytest
 import yaml
 from ansible_collections.winguest.shutdown.plugins.doc_fragments._readiness import ModuleDocFragment
-from ansible_collections.winguest.shutdown.plugins.module_utils._catalogue import BASELINES, SCENARIOS
+from ansible_collections.winguest.shutdown.plugins.module_utils._catalogue import BASELINES, GUEST_SCENARIOS
 from ansible_collections.winguest.shutdown.plugins.module_utils._catalogue_rows import ROWS
 from ansible_collections.winguest.shutdown.plugins.module_utils._catalogue_user import build
 from ansible_collections.winguest.shutdown.plugins.module_utils._readiness import STATES
@@ -72,7 +72,7 @@ def test_the_options_are_those_that_are_documented(module: types.ModuleType, act
 
 def test_the_choices() -> None:
     options = yaml.safe_load(guest_readiness.DOCUMENTATION)["options"]
-    assert options["scenarios"]["choices"] == options["scenarios"]["default"] == list(SCENARIOS)
+    assert options["scenarios"]["choices"] == options["scenarios"]["default"] == list(GUEST_SCENARIOS)
     assert FRAGMENT["baseline"]["choices"] == ["none", *BASELINES]
 
 
@@ -131,9 +131,9 @@ def test_words_that_are_documented_are_those_that_are_returned(module: types.Mod
     assert all(f"C({word})" in " ".join(state) for word in STATES)
     verdicts = " ".join(documented["verdicts"]["description"])
     words = ("blocked", "prolonged", "waived", "unknown", "ready_later", "ready")
-    assert all(f"C({word})" in verdicts for word in (*SCENARIOS, *words))
+    assert all(f"C({word})" in verdicts for word in (*GUEST_SCENARIOS, *words))
     result = work(action)
-    assert set(result["verdicts"]) == set(SCENARIOS) and set(result["verdicts"].values()) <= set(words)
+    assert set(result["verdicts"]) == set(GUEST_SCENARIOS) and set(result["verdicts"].values()) <= set(words)
     parts = " ".join(documented["hints"]["contains"]["timeout_parts"]["description"])
     assert all(f"C({part})" in parts for part in result["hints"]["timeout_parts"])
 

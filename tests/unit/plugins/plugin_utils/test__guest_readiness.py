@@ -13,9 +13,9 @@ import typing as t
 import pytest
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible_collections.winguest.shutdown.plugins.module_utils._catalogue import (
+    GUEST_SCENARIOS,
     POWER_POLICY,
     POWER_SCHEMES,
-    SCENARIOS,
     PowerSetting,
     RegistryValue,
     UserValue,
@@ -225,6 +225,17 @@ def test_many_rows_of_a_users_own() -> None:
     assert all(len(line) <= 8191 for line in machine.lines)
 
 
+def test_only_some_rows_are_read() -> None:
+    machine = windows()
+    rows = ["volume_check_scheduled", "shutdown_without_logon"]
+    result = work(machine, info=True, rows=rows)
+    assert sorted({finding["id"] for finding in result["findings"]}) == sorted(rows)
+    assert "verdicts" not in result and "hints" not in result
+    assert not any("wevtutil" in line or "reg load" in line for line in machine.lines)
+    with pytest.raises(AnsibleActionFail, match="rows names no_such, which the catalogue does not have"):
+        work(machine, info=True, rows=["no_such"])
+
+
 def test_problems_only() -> None:
     machine = windows()
     whole = work(machine, info=True)
@@ -412,7 +423,7 @@ def test_a_guest_that_falls_silent_during_the_writes_is_told_half_way() -> None:
     machine = windows()
     result = work(machine, Shell(machine, fails_at=2))
     assert result["failed"] and result["changed"] and result["msg"] == f"the guest has not answered. {HALF_WAY}"
-    assert states(result, "shutdown_without_logon") == ["differs"] and list(result["verdicts"]) == list(SCENARIOS)
+    assert states(result, "shutdown_without_logon") == ["differs"] and list(result["verdicts"]) == list(GUEST_SCENARIOS)
     quiet = work(machine, Shell(machine, fails_at=2), check_mode=True)
     assert quiet["failed"] and not quiet["changed"] and quiet["msg"].strip() == "the guest has not answered."
 
