@@ -11,9 +11,9 @@ import typing as t
 
 import pytest
 from ansible_collections.winguest.shutdown.plugins.module_utils._catalogue import (
+    GUEST_SCENARIOS,
     POWER_POLICY,
     POWER_SCHEMES,
-    SCENARIOS,
     UNKNOWN,
     Absent,
     Data,
@@ -413,7 +413,9 @@ def test_verdicts(members: list[Finding], verdict: str) -> None:
     for order in itertools.permutations(members):
         told = verdicts(order)
         assert told["other"] == verdict
-        assert list(told) == list(SCENARIOS) and {told[name] for name in SCENARIOS if name != "other"} == {"ready"}
+        assert list(told) == list(GUEST_SCENARIOS) and {told[name] for name in GUEST_SCENARIOS if name != "other"} == {
+            "ready"
+        }
 
 
 def test_verdicts_are_of_their_own_scenario() -> None:

@@ -38,7 +38,7 @@ class Shell(WindowsShell):
         super().__init__(t.cast("t.Any", None), 300.0)
         self.machine = machine
 
-    def run(self, line: str) -> Output:
+    def run(self, line: str, *, clean_up: bool = True) -> Output:
         return self.machine.run(line)
 
 

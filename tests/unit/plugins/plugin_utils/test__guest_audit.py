@@ -75,7 +75,7 @@ class LittleShell(WindowsShell):
         self.reconnections = 0
         self.reconnect_errors: Iterator[Exception | None] = iter(())
 
-    def run(self, line: str) -> Output:
+    def run(self, line: str, *, clean_up: bool = True) -> Output:
         self.lines.append(line)
         assert len(self.lines) < MOST_COMMANDS, "the questioner asks for ever"
         behaviour = next(self.behaviours, None)

@@ -48,7 +48,7 @@ class Shell(WindowsShell):
         self.error = error or ShellError("the guest has not answered.")
         self.commands = 0
 
-    def run(self, line: str) -> Output:
+    def run(self, line: str, *, clean_up: bool = True) -> Output:
         self.commands += 1
         if self.fails_at is not None and self.commands >= self.fails_at:
             raise self.error
