@@ -64,7 +64,7 @@ class Questioner:
             left = line.take(output.text, self.answers)
             self._answered = self._answered or len(left) < len(line.statements)
             if left or output.status is None:
-                self._try(f"del {line.file}")
+                self._remove(line)
             if output.status is None and len(left) == len(line.statements):
                 pieces = left[0].pieces()
                 waiting.discard(left[0])
@@ -117,7 +117,11 @@ class Questioner:
     def _tidy_up(self, line: Line) -> None:
         """Leave nothing loaded and no file, after a command line that did not come to its end."""
         self._try(next(lines([Unload()], self.nonce)).text)
-        self._try(f"del {line.file}")
+        self._remove(line)
+
+    def _remove(self, line: Line) -> None:
+        """The files that a command line may have left."""
+        self._try("&".join(f"del {file}" for file in line.files))
 
     def _try(self, line: str) -> None:
         try:

@@ -46,8 +46,8 @@ class Line:
 
     text: str
     mark: str
-    file: str
-    """Where the output is until it is whole; in quotes."""
+    files: tuple[str, ...]
+    """Where the output is until it is whole, and a file for the statements; in quotes."""
     statements: tuple[Statement, ...]
 
     def take(self, output: str, answers: Answers) -> list[Statement]:
@@ -105,9 +105,11 @@ def _line(statements: t.Sequence[Statement], nonce: str) -> Line:
     for letter, root in {**ROOTS, **USER_ROOTS}.items():
         if f"%~{letter}" in inner:
             inner = loop(f'%{letter} in ("{root}")', inner)
-    file = f'"%TEMP%\\winguest-{nonce}.txt"'
-    text = "echo off&" + loop(f"%e in ({file})", loop(f"%m in ({sign})", f"echo.>%e&{inner}&type %e&del %e"))
-    return Line(text, sign, file, tuple(statements))
+    files = tuple(f'"%TEMP%\\winguest-{nonce}.{kind}"' for kind in ("txt", "tmp"))
+    if "%o" in inner:
+        inner = loop(f"%o in ({files[1]})", f"{inner}&del %o")
+    text = "echo off&" + loop(f"%e in ({files[0]})", loop(f"%m in ({sign})", f"echo.>%e&{inner}&type %e&del %e"))
+    return Line(text, sign, files, tuple(statements))
 
 
 def _shortened(text: str) -> str:

@@ -9,10 +9,10 @@ A statement's text is ours, but for names and data of the catalogue (checked whe
 security identifiers and GUIDs of the guest's that are nothing else (checked here). Where a path or a key that only the
 guest knows is needed, cmd.exe takes it from the registry itself, into a for variable, which it does not parse again.
 
-All output goes to a file (%e in the text) and is read at once when it is whole. Answers are told apart by marks with a
-random number in them (%m): what is written in the guest beforehand cannot contain them. A mark's line is the mark, a
-letter and a word; what stands before it belongs to it. A redirection for a whole group would be shorter, and Wine's
-cmd.exe has none.
+All output goes to a file (%e in the text; %o is another, for a statement's own use) and is read at once when it is
+whole. Answers are told apart by marks with a random number in them (%m): what is written in the guest beforehand cannot
+contain them. A mark's line is the mark, a letter and a word; what stands before it belongs to it. A redirection for a
+whole group would be shorter, and Wine's cmd.exe has none.
 
 The statements keep to what both Windows' cmd.exe and Wine's understand: no @ before a group, an `if` in a group of its
 own. For variables are letters that no modifier uses: %~s would be a short name, %~k is not.
@@ -115,7 +115,7 @@ class Statement:
     """One question."""
 
     def text(self) -> str:
-        """The piece of command line; %m is the mark, %e the file of the output."""
+        """The piece of command line; %m is the mark, %e the file of the output, %o a file for its own use."""
         raise NotImplementedError
 
     def take(self, parts: list[Part], answers: Answers) -> None:
@@ -427,9 +427,10 @@ class StoredHives(Hives):
         if self.only:
             # Not their keys: what looks like a path loses its folder in Wine's sets.
             profiles, key, name = f"%k in ({items(self.only)})", f"{PROFILES}\\%k", "%k"
-        path = f"/f \"tokens=1,2*\" %g in ('reg query {quoted(key)} /v ProfileImagePath')"
         used = self.loaded(f"HKU\\{MOUNT}{name}", "%i", name)
-        return loop(profiles, loop(path, f'if "%g"=="ProfileImagePath" {group(used)}'))
+        path = loop("/f \"tokens=1,2*\" %g in ('type %o')", f'if "%g"=="ProfileImagePath" {group(used)}')
+        # Not in the set of the loop: that is a command line of its own, and what %k stands for would be parsed in it.
+        return loop(profiles, f"reg query {quoted(key)} /v ProfileImagePath >%o 2>&1&{path}")
 
     def loaded(self, mount: str, profile: str, name: str) -> str:
         """Load the hive of a profile and, where that worked, use it and unload it again."""
