@@ -32,7 +32,7 @@ from ansible_collections.winguest.shutdown.plugins.plugin_utils._windows_shell i
 )
 from hypothesis import given
 from hypothesis import strategies as st
-from unit.little_cmd import ALICE, BOB, CAROL, LONGEST_LINE, Machine, profile, windows
+from unit.little_cmd import ALICE, BOB, CAROL, LONGEST_LINE, PROFILES, Machine, profile, windows
 
 KEYS = tuple(rf"HKLM\SOFTWARE\Example {number}" for number in range(4))
 WANTED = tuple(Values(key, ("A", "B")) for key in KEYS)
