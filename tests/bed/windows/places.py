@@ -42,6 +42,11 @@ class Place(NamedTuple):
     name: str
     type: str
 
+    def holding(self, data: Data | None) -> Value:
+        """A value for it."""
+        value: Any = list(data) if isinstance(data, tuple) else data
+        return Value(self.type, value)
+
 
 def places(row: Row) -> list[Place]:
     """All places of a row that can be written."""
@@ -50,14 +55,13 @@ def places(row: Row) -> list[Place]:
 
 def changes(row: Row, data: Data) -> Changes:
     """What sets a row to this, in all its places."""
-    value: Any = list(data) if isinstance(data, tuple) else data
-    return merged(*({place.key: {place.name: Value(place.type, value)}} for place in places(row)))
+    return merged(*({place.key: {place.name: place.holding(data)}} for place in places(row)))
 
 
 def put(windows: SimulatedWindows, row: Row, data: Data | None) -> None:
     """Set a row in all its places of a guest that runs, or take it away (None)."""
     for place in places(row):
-        put_value(windows, place.key, place.name, None if data is None else Value(place.type, data))
+        put_value(windows, place.key, place.name, None if data is None else place.holding(data))
 
 
 def put_value(windows: SimulatedWindows, key: str, name: str, value: Value | None) -> None:

@@ -21,7 +21,7 @@ import subprocess
 import threading
 from pathlib import Path, PureWindowsPath
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 from bed.windows import prefix
 from bed.windows.registry import Registry
@@ -32,6 +32,15 @@ PROGRAMS = r"C:\winguest"
 
 class WineError(RuntimeError):
     """Wine does not run, or not as expected."""
+
+
+class Command(NamedTuple):
+    """How to start a program; its whole status is in the file `status` when it has ended."""
+
+    arguments: list[str]
+    environment: dict[str, str]
+    folder: Path
+    status: Path
 
 
 class WineProcess(subprocess.Popen[bytes]):
@@ -126,19 +135,12 @@ class WinePrefix:
 
     def start_program(self, command_line: str) -> WineProcess:
         """Run a program with exactly this command line."""
-        if self._registry is None:
-            raise WineError(f"The Wine in {self.directory} does not run: use it in a with statement.")
-        number = next(self._numbers)
+        command = self.command(command_line)
         process = WineProcess(
-            self.drive_c / "winguest" / "status" / str(number),
-            [*prefix.RUN, rf"{PROGRAMS}\launcher.exe"],
-            env={
-                **self._environment,
-                **self.variables,
-                "WINGUEST_COMMAND_LINE": command_line,
-                "WINGUEST_STATUS": rf"{PROGRAMS}\status\{number}",
-            },
-            cwd=self.drive_c / "users" / prefix.USER,
+            command.status,
+            command.arguments,
+            env=command.environment,
+            cwd=command.folder,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -147,6 +149,23 @@ class WinePrefix:
             self._processes = [other for other in self._processes if other.returncode is None]
             self._processes.append(process)
         return process
+
+    def command(self, command_line: str) -> Command:
+        """What runs a program with this command line, for whoever starts it in another way."""
+        if self._registry is None:
+            raise WineError(f"The Wine in {self.directory} does not run: use it in a with statement.")
+        number = next(self._numbers)
+        return Command(
+            [*prefix.RUN, rf"{PROGRAMS}\launcher.exe"],
+            {
+                **self._environment,
+                **self.variables,
+                "WINGUEST_COMMAND_LINE": command_line,
+                "WINGUEST_STATUS": rf"{PROGRAMS}\status\{number}",
+            },
+            self.drive_c / "users" / prefix.USER,
+            self.drive_c / "winguest" / "status" / str(number),
+        )
 
     def close(self) -> None:
         """End everything that runs in it, and remove its folder."""
