@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 from unittest import mock
 
@@ -30,7 +31,7 @@ ACTIONS = {
     f"winguest.shutdown.{module.__name__.rpartition('.')[2]}": module.ActionModule
     for module in (guest_readiness, guest_readiness_info, guest_shutdown)
 }
-NOTHING: Mapping[str, Any] = {}
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 def act(

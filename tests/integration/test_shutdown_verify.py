@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-import itertools
+import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +26,6 @@ pytestmark = pytest.mark.xdist_group("shutdown_verify")
 HOSTILE = "{{ 7 * 7 }}\x1b[2J</Data><Event>.exe"
 AS_TOLD = HOSTILE.replace("\x1b", "\ufffd")
 BUSY = replace(AT_THE_SCREEN, applications=(Application(HOSTILE, "veto"),))
-NAMES = (f"verified-{number}" for number in itertools.count())
 NOWHERE = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 9, "ansible_timeout": 3}
 SHORT = {**FAST, "timeout": 3, "max_timeout": 3, "accept_timeout": 2, "baseline_time": 0}
 
@@ -69,9 +68,10 @@ class Pair:
 @pytest.fixture
 def pair(shared_bed: Bed, tmp_path: Path) -> Iterator[Pair]:
     """A guest with a service that does not stop in its time, and applications that may veto."""
+    name = f"verified-{uuid.uuid4().hex[:8]}"
     with SimulatedWindows(
         shared_bed,
-        next(NAMES),
+        name,
         SERVER_2022,
         language="de-DE",
         registry=BLOCKERS["applications"].registry,

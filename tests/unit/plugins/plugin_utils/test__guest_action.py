@@ -31,7 +31,7 @@ class Connection:
         self.become: t.Any = None
         self.machine = machine
         self.lines: list[str] = []
-        self.error: Exception | None = None
+        self.errors: list[Exception] = []
         self.status = 0
 
     def _connect(self) -> None:
@@ -39,8 +39,8 @@ class Connection:
 
     def exec_command(self, line: str, in_data: t.Any = None, sudoable: bool = True) -> tuple[int, bytes, bytes]:
         self.lines.append(line)
-        if isinstance(self.error, Exception):
-            raise self.error
+        for error in self.errors:
+            raise error
         line = line.removeprefix("chcp 65001>nul&")
         if line.startswith("shutdown.exe"):
             return self.status, b"", b""
@@ -124,14 +124,14 @@ def test_become_is_refused(name: str, connection: Connection) -> None:
 
 @pytest.mark.parametrize("name", ACTIONS)
 def test_a_guest_that_refuses_is_a_failed_task(name: str, connection: Connection) -> None:
-    connection.error = ValueError("nonsense")
+    connection.errors = [ValueError("nonsense")]
     result = run(name, connection)
     assert result["failed"] and result["msg"] == "the guest did not run a command: ValueError: nonsense"
 
 
 @pytest.mark.parametrize("name", ACTIONS)
 def test_a_guest_that_cannot_be_reached_is_left_to_ansible(name: str, connection: Connection) -> None:
-    connection.error = AnsibleConnectionFailure("no route")
+    connection.errors = [AnsibleConnectionFailure("no route")]
     with pytest.raises(AnsibleConnectionFailure, match="no route"):
         run(name, connection)
 
