@@ -149,7 +149,8 @@ def test_one_that_is_scheduled_blocks_it_until_it_is_cancelled(
     result = shut_down(windows, cancel_scheduled=True)
     assert told(result) == ("accepted", 0, True, False) and result["cancelled_scheduled"]
     assert asked(windows) == [ASKED, CANCELLED, ASKED]
-    assert windows.state.phase is Phase.LEAVING and windows.state.request == Request()
+    state = windows.state
+    assert state.phase is Phase.LEAVING and state.request == Request()
 
 
 def test_nothing_is_cancelled_where_nothing_is_scheduled(windows: SimulatedWindows, domain: libvirt.virDomain) -> None:
