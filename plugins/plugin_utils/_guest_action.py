@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible.errors import AnsibleActionFail
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
+from ansible_collections.winguest.shutdown.plugins.module_utils._registry_text import printable
 from ansible_collections.winguest.shutdown.plugins.plugin_utils._windows_shell import (
     ShellError,
     WindowsShell,
@@ -44,6 +45,9 @@ class GuestAction(ActionBase):
             result.update(self.work(shell, options))
         except ShellError as error:
             result.update(failed=True, msg=str(error))
+        except AnsibleConnectionFailure as error:
+            # Ansible's connections tell what the guest has answered as it was.
+            raise AnsibleConnectionFailure(printable(str(error))) from None
         return result
 
     def work(self, shell: WindowsShell, options: dict[str, t.Any]) -> dict[str, t.Any]:
