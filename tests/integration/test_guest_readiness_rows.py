@@ -30,7 +30,7 @@ from bed.windows.snapshot import Snapshot
 from bed.windows.systems import ALICE, SERVER_2012_R2, WINDOWS_11, System
 from integration.guests import AUDIT, MEND, off, press
 
-pytestmark = [pytest.mark.xdist_group("rows"), pytest.mark.timeout(600)]  # they share the guests of this module
+pytestmark = pytest.mark.timeout(600)
 
 ENFORCED = [row.id for row in ROWS if row.enforced]
 ROW = {row.id: row for row in ROWS}
@@ -185,7 +185,8 @@ def told(bed: Bed, name: str) -> Story:
         return story
 
 
-@pytest.fixture(scope="module", params=GUESTS)
+# All tests of one guest run in one worker, so that they share it.
+@pytest.fixture(scope="module", params=[pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in GUESTS])
 def story(request: pytest.FixtureRequest, shared_bed: Bed) -> Iterator[Story]:
     yield told(shared_bed, request.param)
 
