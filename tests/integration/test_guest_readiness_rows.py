@@ -19,9 +19,10 @@ from ansible_collections.winguest.shutdown.plugins.module_utils._catalogue impor
 from ansible_collections.winguest.shutdown.plugins.module_utils._catalogue_rows import ROWS
 from bed.acpi_guest import DiskState
 from bed.ansible_run import Run, play
+from bed.guest_action import act
 from bed.guests import Bed
 from bed.windows import model, power
-from bed.windows.blockers import AT_THE_SCREEN, ELSEWHERE, merged
+from bed.windows.blockers import AT_THE_SCREEN, ELSEWHERE, OBEDIENT, merged
 from bed.windows.guest import SimulatedWindows
 from bed.windows.model import Decision
 from bed.windows.places import Contents, changes, contents, places, value, with_places
@@ -142,6 +143,7 @@ class Story:
     afterwards: Contents
     requests: dict[str, list[str]] = field(default_factory=dict)
     button: list[int] = field(default_factory=list)
+    pressed_before: Decision | None = None
     pressed: Decision | None = None
     disk: DiskState | None = None
 
@@ -166,6 +168,7 @@ def told(bed: Bed, name: str) -> Story:
         requests: dict[str, list[str]] = {}
         runs: list[Run] = []
         registries: list[Contents] = [contents(windows)]
+        pressed_before = press(windows, domain)
         for what, playbook in (("audit", "audit"), ("remediation", "remediate"), ("second run", "remediate")):
             windows.network.forget_requests()
             runs.append(play(inventory, f"winguest.shutdown.{playbook}"))
@@ -175,6 +178,7 @@ def told(bed: Bed, name: str) -> Story:
             windows.system, registries[0], runs[0], registries[1], runs[1], registries[2], runs[2], registries[3]
         )
         story.requests = requests
+        story.pressed_before = pressed_before
         assert windows.state
         story.button = [windows.state.power.index(power.POWER_BUTTON, supply) for supply in power.SUPPLIES]
         windows.sign_in(Session(ALICE.user, ALICE.sid, applications=(Application("editor.exe", "veto"),)))
@@ -282,6 +286,24 @@ def test_few_requests_are_enough(story: Story, what: str) -> None:
 
 
 def test_a_press_ends_it_with_a_program_that_vetoes_and_another_user_and_a_display_that_was_idle(story: Story) -> None:
+    assert story.pressed_before and story.pressed_before.rule == "button_nothing"
     assert story.button == [3, 3]
     assert story.pressed and story.pressed.rule == "off", story.pressed
     assert story.disk is DiskState.CLEAN
+
+
+def test_a_shutdown_that_a_program_asked_for_ends_with_the_power_off(shared_bed: Bed) -> None:
+    """The other test presses the button, which this row is not about."""
+    row = ROW["stays_on_after_shutdown"]
+    registry = merged(OBEDIENT, changes(row, 1))
+    with SimulatedWindows(shared_bed, "rows-on", registry=registry, situation=Situation(takes=10)) as windows:
+        domain = windows.start()
+        assert windows.request_shutdown(Request(forced=True)) == 0
+        windows.control.wait_for_decision("no_power_off")
+        shared_bed.wait_for(windows.name, "hang")
+        assert domain.isActive()
+        domain.destroy()
+        domain = windows.start()
+        assert act(windows, MEND, catalogue=[row])["totals"]["fixed"] == 1
+        assert windows.request_shutdown(Request(forced=True)) == 0
+        assert off(windows, domain) is DiskState.CLEAN
