@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pytest
+from ansible_collections.winguest.shutdown.plugins.module_utils._catalogue import Data
 from ansible_collections.winguest.shutdown.plugins.module_utils._catalogue_rows import ROWS
 from bed.ansible_run import play
 from bed.guest_action import act
@@ -59,7 +60,7 @@ CATALOGUE = [
 ]
 """Rows of every kind, neighbours in one key among them."""
 
-WRONG = {"shutdown_without_logon": 0, "auto_end_tasks": "0", "power_button_action": 0}
+WRONG: dict[str, Data] = {"shutdown_without_logon": 0, "auto_end_tasks": "0", "power_button_action": 0}
 
 INACTIVITY = (keys.SYSTEM_POLICIES, "InactivityTimeoutSecs")
 SIGNAL = (r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\RunOnce", "DVDRebootSignal")
@@ -125,7 +126,7 @@ def mended(windows: SimulatedWindows) -> Seen:
 
 def seen(windows: SimulatedWindows, result: dict[str, Any]) -> Seen:
     """What was run and found. In what was run, the random number of the run is NONCE."""
-    nonce = next(found[1] for one in windows.commands.invocations if (found := NONCE.match(" ".join(one.arguments))))
+    nonce = next(match[1] for one in windows.commands.invocations if (match := NONCE.match(" ".join(one.arguments))))
     run = [
         Invocation(one.program, tuple(argument.replace(nonce, "NONCE") for argument in one.arguments))
         for one in windows.commands.invocations
@@ -208,7 +209,7 @@ def test_what_is_in_a_value_changes_nothing_else(guest: SimulatedWindows, undist
 
 def test_megabytes_in_a_value_leave_it_unread_and_nothing_else(guest: SimulatedWindows, undisturbed: Seen) -> None:
     """What came together with it is asked again."""
-    put_value(guest, *INACTIVITY, string("1\r\n" + "x" * (2 << 20)))
+    put_value(guest, *INACTIVITY, string("1\r\n" + "x" * (3 << 19)))
     now = mended(guest)
     assert set(now.run) == set(undisturbed.run)
     place = ROW["inactivity_lock"].id, location(*INACTIVITY)
@@ -327,7 +328,10 @@ def test_nothing_that_steers_a_terminal_gets_to_it(guest: SimulatedWindows) -> N
 
 
 def test_nothing_that_steers_a_terminal_comes_from_the_service(guest: SimulatedWindows) -> None:
-    """At each step it answers with a fault, with something that is no XML, and with a bare error; and then it works."""
+    """At each step it answers with a fault, with something that is no XML, and with a bare error; and then it works.
+
+    From the fifth v on, Ansible's winrm connection itself shows its errors as they came.
+    """
     words = "".join(char for char in CONTROLS if char >= "\x7f")  # XML has no others
     answers = (
         soap_fault(SoapFault("w:InternalError", 1359, words)),

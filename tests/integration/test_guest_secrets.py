@@ -35,7 +35,7 @@ PASSWORD = "Geheim-7391 & mehr"
 WRONG_PASSWORD = "Falsch-4862 ^ mehr"
 MESSAGE = "Botschaft-5527 an alle"
 LOUD = "-vvvvv"
-PATIENCE = 120.0
+PATIENCE = 240.0
 
 
 @pytest.fixture(scope="module")
