@@ -248,7 +248,7 @@ def test_too_many_that_cannot_be_read_end_it() -> None:
 
 
 def test_megabytes_take_no_time() -> None:
-    began = time.monotonic()
+    began = time.process_time()
     for text in (
         "<Event>" * 150_000,
         "<Event>\n</Event>\n" * 60_000,
@@ -259,7 +259,8 @@ def test_megabytes_take_no_time() -> None:
         event_xml("System", "User32", 1, BEGIN, 1, "&#1;" * 250_000),
     ):
         parse(text)
-    assert time.monotonic() - began < 10
+    # Of the processor, whatever else the machine does; anything quadratic would take minutes.
+    assert time.process_time() - began < 20
 
 
 def test_numbers() -> None:
