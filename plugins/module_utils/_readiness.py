@@ -28,6 +28,7 @@ from ansible_collections.winguest.shutdown.plugins.module_utils._catalogue impor
     TwoValues,
     UserValue,
 )
+from ansible_collections.winguest.shutdown.plugins.module_utils._catalogue_places import SERVICES
 from ansible_collections.winguest.shutdown.plugins.module_utils._reading import Exists, Hive, Reading, Seen
 from ansible_collections.winguest.shutdown.plugins.module_utils._registry_text import printable, shown
 
@@ -36,7 +37,6 @@ if t.TYPE_CHECKING:
 
 STATES = ("ok", "differs", "fixed", "waived", "unverified", "unreadable", "managed_by_policy")
 MODES = {"AC": "ACSettingIndex", "DC": "DCSettingIndex"}
-SERVICES = r"HKLM\SYSTEM\CurrentControlSet\Services"
 LATER = ("logon", "boot", "unknown")
 """What takes effect then does not help a shutdown before."""
 

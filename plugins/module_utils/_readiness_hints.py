@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.winguest.shutdown.plugins.module_utils._readiness import SERVICES, Finding
+from ansible_collections.winguest.shutdown.plugins.module_utils._catalogue_places import (
+    CONTROL,
+    SERVICES,
+    SYSTEM_POLICIES,
+)
+from ansible_collections.winguest.shutdown.plugins.module_utils._readiness import Finding
 from ansible_collections.winguest.shutdown.plugins.module_utils._reading import Reading
 
-CONTROL = r"HKLM\SYSTEM\CurrentControlSet\Control"
-SYSTEM_POLICY = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Policies\System"
 POWER_OFF_POLICY = r"HKLM\SOFTWARE\Policies\Microsoft\Windows NT"
 SHUTDOWN_SCRIPTS = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Group Policy\Scripts\Shutdown"
 AGENT = f"{SERVICES}\\QEMU-GA"
@@ -85,7 +88,7 @@ def _methods(found: t.Sequence[Finding], reading: Reading) -> tuple[list[str], l
 def _timeout_parts(reading: Reading, pending: bool) -> dict[str, int]:
     """What a shutdown may take at most, in seconds, by what takes it, as this guest is set."""
     server = reading.server is not False
-    minutes = reading.number(SYSTEM_POLICY, "ShutdownSessionTimeout")
+    minutes = reading.number(SYSTEM_POLICIES, "ShutdownSessionTimeout")
     parts = {
         "base": BASE,
         "sessions": minutes * 60 if minutes else SESSIONS[server],
@@ -94,7 +97,7 @@ def _timeout_parts(reading: Reading, pending: bool) -> dict[str, int]:
     }
     scripts = reading.keys.get(SHUTDOWN_SCRIPTS)
     if scripts and scripts.there:
-        seconds = reading.number(SYSTEM_POLICY, "MaxGPOScriptWait")
+        seconds = reading.number(SYSTEM_POLICIES, "MaxGPOScriptWait")
         # 0 is for ever, which no timeout can be; a script that ends by itself is given what Windows gives it.
         parts["scripts"] = seconds or SCRIPTS
     if reading.number(rf"{CONTROL}\Session Manager\Memory Management", "ClearPageFileAtShutdown") == 1:

@@ -21,7 +21,7 @@ from ansible_collections.winguest.shutdown.plugins.module_utils._readiness_hints
     CONTROL,
     POWER_OFF_POLICY,
     SHUTDOWN_SCRIPTS,
-    SYSTEM_POLICY,
+    SYSTEM_POLICIES,
     hints,
 )
 from ansible_collections.winguest.shutdown.plugins.module_utils._reading import (
@@ -39,8 +39,8 @@ MEMORY = rf"{CONTROL}\Session Manager\Memory Management"
 def guest(server: bool = True, build: int = 20348, **values: t.Any) -> Reading:
     """With its agent. Keyword arguments are values by name, of which those named here are known."""
     keys = {
-        "ShutdownSessionTimeout": SYSTEM_POLICY,
-        "MaxGPOScriptWait": SYSTEM_POLICY,
+        "ShutdownSessionTimeout": SYSTEM_POLICIES,
+        "MaxGPOScriptWait": SYSTEM_POLICIES,
         "WaitToKillServiceTimeout": CONTROL,
         "ClearPageFileAtShutdown": MEMORY,
         "DontPowerOffAfterShutdown": POWER_OFF_POLICY,
@@ -175,8 +175,8 @@ def test_what_the_hints_look_at_is_in_the_catalogue() -> None:
     wanted = {
         (AGENT, "Start"),
         (POWER_OFF_POLICY, "DontPowerOffAfterShutdown"),
-        (SYSTEM_POLICY, "ShutdownSessionTimeout"),
-        (SYSTEM_POLICY, "MaxGPOScriptWait"),
+        (SYSTEM_POLICIES, "ShutdownSessionTimeout"),
+        (SYSTEM_POLICIES, "MaxGPOScriptWait"),
         (CONTROL, "WaitToKillServiceTimeout"),
         (MEMORY, "ClearPageFileAtShutdown"),
     }
