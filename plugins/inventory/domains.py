@@ -318,19 +318,18 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                     known[key] = Reading(**self._cache[key])
                 except (KeyError, TypeError):
                     pass
-        missing = [source for source, key in zip(sources, keys) if key not in known]
+        # Two of another name may be one and the same to libvirt.
+        missing = {key: source for source, key in zip(sources, keys) if key not in known}
         if missing and _domain_inventory.LIBVIRT_IMPORT_ERROR:
             raise AnsibleParserError(
                 f"{self.NAME} needs libvirt's Python bindings on the controller, for {sys.executable}: "
                 f"{_domain_inventory.LIBVIRT_IMPORT_ERROR}; install the package python3-libvirt of the distribution, "
                 "or libvirt-python with pip"
             )
-        read = iter(_domain_inventory.read_all(missing) if missing else ())
-        for key in keys:
-            if key not in known:
-                reading = known[key] = next(read)
-                if cached and isinstance(reading, Reading):
-                    self._cache[key] = {"domains": reading.domains, "troubles": reading.troubles}
+        for key, reading in zip(missing, _domain_inventory.read_all(list(missing.values())) if missing else ()):
+            known[key] = reading
+            if cached and isinstance(reading, Reading):
+                self._cache[key] = {"domains": reading.domains, "troubles": reading.troubles}
         return [known[key] for key in keys]
 
     # ---- what becomes of it
