@@ -96,6 +96,7 @@ def test_networks_and_ranges_restrict_and_rank() -> None:
 def test_what_is_no_address_is_left_out() -> None:
     words = ["", "10.0.0", "10.0.0.1/24", "{{ lookup('pipe', 'id') }}", "example.org", "010.0.0.1", None]
     assert told({"x": {"hwaddr": MAC, "addrs": [{"addr": word, "prefix": 1} for word in words]}}, {}, "agent") == []
+    nothing: Any
     for nothing in (None, {}, {"lo": {"addrs": None, "hwaddr": None}}, {"lo": {}}):
         assert told(nothing, PLUGGED, "agent") == []
 
