@@ -135,6 +135,8 @@ class _Drawing:
             self.mark(at, "sign", text)
         elif text.startswith("progress: "):
             self.mark(at, "progress", text)
+        elif text.startswith("state: running") and self.phases[-1]["phase"] == "asleep":
+            self._turn(at, "before", text)
         elif text.startswith("the guest agent came back"):
             self._accepted = False
             self._turn(at, self._asked_before(), text)
