@@ -361,6 +361,10 @@ def test_the_playbooks(hypervisor: Hypervisor) -> None:
     assert looked.status == 0 and "changed=0" in looked.output, looked.output
     table = looked.output.index("domain               state       blocker")
     assert "domain_acpi" in looked.output[table:] and "nobody asks the guests" in looked.output[table:]
+    assert "features/acpi = (absent)" in looked.output[table:]
+    assert looked.output.count("Add <acpi/> under <features> in the domain's XML and start it anew.") == 1
+    planned = play(inventory(hypervisor), "winguest.shutdown.remediate_domains", "--check")
+    assert "what would be changed would hold from the next start" in planned.output, planned.output
     mended = play(inventory(hypervisor), "winguest.shutdown.remediate_domains")
     assert mended.status == 0 and "changed=1" in mended.output, mended.output
     assert "fixed       domain_acpi" in mended.output
