@@ -26,7 +26,8 @@ def answer(**by_mac: list[str]) -> dict[str, Any]:
     }
 
 
-def best(found: dict[str, Any], plugged: dict[str, str] = PLUGGED, **options: Any) -> list[str]:
+def best(found: dict[str, Any], plugged: dict[str, str] | None = None, **options: Any) -> list[str]:
+    plugged = PLUGGED if plugged is None else plugged
     options["ranges"] = tuple(ipaddress.ip_network(text) for text in options.get("ranges", ()))
     return [entry.address for entry in usable(told(found, plugged, "agent"), plugged, Wanted(**options))]
 
