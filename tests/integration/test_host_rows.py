@@ -12,7 +12,6 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import libvirt
 import pytest
 from ansible_collections.winguest.shutdown.plugins.module_utils._catalogue_rows_host import ROWS
 from ansible_collections.winguest.shutdown.plugins.module_utils._catalogue_user import build
@@ -162,4 +161,4 @@ def test_settings_that_this_daemon_does_not_know(own_hypervisor: Hypervisor) -> 
     hypervisor.bed.reconnect()
     looked = dict(look(hypervisor, "ignored", host_root=root).returned["host"])
     assert "host_daemon_ignored" not in wrong(looked)
-    assert hypervisor.domain("ignored").state()[0] == libvirt.VIR_DOMAIN_RUNNING
+    assert hypervisor.running("ignored")

@@ -36,7 +36,7 @@ def rows_of(function: ast.FunctionDef) -> list[str]:
     """What its decorator says."""
     calls = [call for call in function.decorator_list if isinstance(call, ast.Call)]
     names = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "shows"]
-    return [argument.value for call in names for argument in call.args if isinstance(argument, ast.Constant)]
+    return [str(argument.value) for call in names for argument in call.args if isinstance(argument, ast.Constant)]
 
 
 SHOWN = shown()
