@@ -76,7 +76,8 @@ options:
     default: false
 notes:
   - The settings of the hypervisor are read from its files, C(libvirt-guests) in C(/etc/default) or C(/etc/sysconfig),
-    systemd's links to its unit, and C(qemu.conf). They cannot be read when libvirt is on another host.
+    the script C(libvirt-guests.sh) for what holds where nothing is set, systemd's links to its unit, and C(qemu.conf).
+    They cannot be read when libvirt is on another host.
   - An agent that does not answer is given up after some seconds, and up to eight domains are looked at at a time, so
     that none of them holds up the others.
 """

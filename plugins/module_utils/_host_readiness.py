@@ -91,6 +91,8 @@ class Host:
 
     def _service_shuts_down(self) -> str:
         seconds, parallel = self.service["SHUTDOWN_TIMEOUT"], self.service["PARALLEL_SHUTDOWN"]
+        if seconds.startswith("-"):
+            return f"refuses its SHUTDOWN_TIMEOUT of {seconds}, and does nothing"
         wait = "for ever" if seconds in ("0", "") else f"{seconds} s"
         one_by_one = not (parallel.isdigit() and int(parallel) > 1)
         how = "one after the other, and waits for each" if one_by_one else f"{parallel} at a time, and waits for all"

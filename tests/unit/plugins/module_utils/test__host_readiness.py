@@ -106,6 +106,11 @@ def test_libvirt_guests_as_a_distribution_has_it(tmp_path: Path, host: MakeHost,
         ("export ON_SHUTDOWN=shutdown\nSHUTDOWN_TIMEOUT=0", "waits for each for ever", {}),
         ("ON_SHUTDOWN=shutdown\nPARALLEL_SHUTDOWN=4\nSHUTDOWN_TIMEOUT=600", "4 at a time, and waits for all 600 s", {}),
         ("ON_SHUTDOWN=shutdown\nPARALLEL_SHUTDOWN=1", "one after the other, and waits for each 300 s", {}),
+        (
+            "ON_SHUTDOWN=shutdown\nSHUTDOWN_TIMEOUT=-5",
+            "libvirt-guests, when systemd stops it: refuses its SHUTDOWN_TIMEOUT of -5, and does nothing",
+            {"host_libvirt_guests_timeout": ("differs", "-5")},
+        ),
         ("ON_SHUTDOWN=", "saves", {"host_libvirt_guests_suspend": ("differs", "")}),
         (
             "ON_SHUTDOWN=shutdown\nPARALLEL_SHUTDOWN=\nSHUTDOWN_TIMEOUT=",
