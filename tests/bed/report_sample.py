@@ -335,7 +335,7 @@ def main() -> None:
 def _take_picture(file: Path, picture: Path) -> None:
     from bed.browser import Browser  # the tests of documents need no browser
 
-    with Browser(width=1280, height=1180) as browser:
+    with Browser(width=1200, height=1330) as browser:
         browser.open(file)
         browser.click("[aria-label='Details of hv-north / build07']")
         browser.run("scrollTo(0, 0)")

@@ -14,6 +14,7 @@ import pytest
 from bed.browser import Browser
 from bed.report_sample import KINDS, Fleet, domain_result, evening, finding, large, page, readiness_result
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
 
 pytestmark = pytest.mark.xdist_group("report")
 
@@ -65,6 +66,12 @@ def show(browser: Browser, tmp_path: Path) -> Callable[..., dict[str, Any]]:
 def details(name: str) -> str:
     """The selector of the button that unfolds a guest."""
     return f"[aria-label='Details of {name}']"
+
+
+def scroll_to(browser: Browser, guest: WebElement) -> None:
+    """Bring an unfolded guest into sight, and wait until its detail is there."""
+    browser.run("arguments[0].scrollIntoView()", guest)
+    browser.wait(lambda: browser.run("return arguments[0].querySelector('.inside')", guest))
 
 
 def seen_rows(browser: Browser) -> list[str]:
@@ -126,10 +133,8 @@ def test_nothing_that_a_guest_says_is_more_than_text(browser: Browser, show: Cal
         fleet.hostvars[attack] = {"domain_shutdown_result": {"failed": True, "msg": attack}}
     show(fleet, title=ATTACKS[0])
     browser.click("#expand-all")
-    browser.run("for (const e of document.querySelectorAll('.guest')) { e.scrollIntoView() }")
     for guest in browser.all(".guest"):
-        browser.run("arguments[0].scrollIntoView()", guest)
-        browser.wait(lambda guest=guest: browser.run("return arguments[0].querySelector('.inside')", guest))
+        scroll_to(browser, guest)
     assert browser.run("return window.owned") is None
     assert browser.run("return document.title") == ATTACKS[0]
     assert browser.run("return document.scripts.length") == 2
@@ -273,8 +278,7 @@ def test_a_thousand_guests_unfolded_at_once(browser: Browser, show: Callable[...
     browser.wait(lambda: browser.all(".inside"))
     assert len(browser.all(".inside")) < 50
     last = browser.all(".guest")[-1]
-    browser.run("arguments[0].scrollIntoView()", last)
-    browser.wait(lambda: browser.run("return arguments[0].querySelector('.inside')", last))
+    scroll_to(browser, last)
     assert len(browser.all(".inside")) < 100
     browser.click("#fold-all")
     assert not browser.all(".guest.open")
