@@ -29,14 +29,16 @@ description:
     C(--key) and C(--set)."
   - Nothing is changed in libvirt, in domains or in guests. Guest agents are asked for their guests' addresses.
   - "Each guest has the variables C(winguest_domain), C(winguest_uuid), C(winguest_hypervisor) (its hypervisor's name in
-    the inventory), C(winguest_uri) (libvirt's URI as seen from the hypervisor), C(winguest_state) (C(running),
-    C(paused), C(in_shutdown), C(shutoff), C(crashed), C(pmsuspended) or C(nostate)), C(winguest_os) (libosinfo's short
-    id, or C(windows)), C(winguest_os_id) (its long one, or empty), C(winguest_known_by) (C(tag), C(libosinfo) or
-    C(name_pattern)), C(winguest_address) and C(winguest_address_source) (null where there is none),
-    C(winguest_addresses) (the usable ones, the best first, each with C(address), C(prefix), C(mac), C(interface),
-    C(network) and C(source)), C(winguest_networks) (what its cards are plugged into), C(winguest_agent) (whether a
-    guest agent has opened its channel, null where there is no channel), C(winguest_title), C(winguest_description),
-    C(winguest_memory_mib), C(winguest_vcpus), C(winguest_persistent) and C(winguest_autostart)."
+    the inventory), C(winguest_uri) (libvirt's URI as seen from the hypervisor), and C(winguest_state), which is
+    C(running), C(paused), C(in_shutdown), C(shutoff), C(crashed), C(pmsuspended) or C(nostate)."
+  - "About its system: C(winguest_os) (libosinfo's short id, or C(windows)), C(winguest_os_id) (its long one, or empty)
+    and C(winguest_known_by) (C(tag), C(libosinfo) or C(name_pattern))."
+  - "About its network: C(winguest_address) and C(winguest_address_source), both null where there is none,
+    C(winguest_addresses) (the usable ones, the best first, each with C(address), C(prefix), which is 0 where it is not
+    told, C(mac), C(interface), C(network) and C(source)), and C(winguest_networks) (what its cards are plugged into)."
+  - "About its domain: C(winguest_title), C(winguest_description), C(winguest_memory_mib), C(winguest_vcpus),
+    C(winguest_persistent), C(winguest_autostart), and C(winguest_agent) (whether a guest agent has opened its channel,
+    null where there is no channel)."
   - C(ansible_host) is the guest's address, where there is one that no other guest has. Otherwise Ansible takes the
     host's name for its address, as it always does.
   - "Groups are C(windows) (all guests), C(hypervisors), and for the guests C(state_STATE), C(hypervisor_NAME) and
@@ -259,6 +261,7 @@ from ansible_collections.winguest.shutdown.plugins.plugin_utils._inventory_sourc
     read_sources,
 )
 from ansible_collections.winguest.shutdown.plugins.plugin_utils._trust import trusted, untrusted
+from ansible_collections.winguest.shutdown.plugins.plugin_utils._wording import several
 
 GUESTS = "windows"
 HYPERVISORS = "hypervisors"
@@ -422,7 +425,7 @@ def _shared_addresses(found: t.Sequence[tuple[Source, Domain]]) -> dict[str, str
         if domain["addresses"]:
             owners[domain["addresses"][0]["address"]].append(f"{domain['name']!r} of {source.hypervisor}")
     return {
-        address: f"{', '.join(guests)} have the same address {address}, so ansible_host is set for none of them; "
+        address: f"{several(guests)} have the same address {address}, so ansible_host is set for none of them; "
         "choose among their addresses with address_ranges or address_networks"
         for address, guests in owners.items()
         if len(guests) > 1

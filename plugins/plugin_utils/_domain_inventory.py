@@ -22,6 +22,7 @@ from ansible_collections.winguest.shutdown.plugins.module_utils._lanes import La
 from ansible_collections.winguest.shutdown.plugins.module_utils._registry_text import printable
 from ansible_collections.winguest.shutdown.plugins.plugin_utils import _domain_address, _windows_os
 from ansible_collections.winguest.shutdown.plugins.plugin_utils._inventory_sources import AGENT, ARP, LEASE, Source
+from ansible_collections.winguest.shutdown.plugins.plugin_utils._wording import several
 
 try:
     import libvirt
@@ -41,7 +42,6 @@ CALL_LIMIT = 15.0
 """Seconds that libvirt may take to answer about one domain."""
 
 CLOSE_LIMIT = 1.0
-MOST_NAMED = 5
 LONGEST_TEXT = 1000
 
 ADDRESS_SOURCES = {LEASE: 0, AGENT: 1, ARP: 2}
@@ -252,5 +252,4 @@ def _memory(definition: ET.Element) -> int:
 def _troubles(failed: t.Sequence[str]) -> list[str]:
     if not failed:
         return []
-    told = "; ".join(failed[:MOST_NAMED]) + ("; and others" if len(failed) > MOST_NAMED else "")
-    return [f"{len(failed)} domains could not be read, and are left out: {told}"]
+    return [f"{len(failed)} domains could not be read, and are left out: {several(failed, '; ')}"]

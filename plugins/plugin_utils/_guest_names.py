@@ -11,6 +11,8 @@ import collections
 import dataclasses
 import typing as t
 
+from ansible_collections.winguest.shutdown.plugins.plugin_utils._wording import several
+
 STYLES = ("name", "qualified", "uuid")
 OTHER_STYLES = ("qualified", "uuid")
 """For guests whose names cannot be used, one after the other."""
@@ -55,13 +57,13 @@ def choose(guests: t.Sequence[Guest], style: str, reserved: t.Collection[str]) -
             why = f"{len(places)} guests have it" if len(places) > 1 else "it means something else in an inventory"
             for place in places:
                 names[place] = guests[place].styled(other_style)
-            told = "; ".join(f"{guests[place].told} is {names[place]!r} here" for place in places)
+            told = several([f"{guests[place].told} is {names[place]!r} here" for place in places], "; ")
             troubles.append(f"the name {name!r} cannot be used, because {why}: {told}")
     for name in _ambiguous(names, reserved):
         places = [place for place, other in enumerate(names) if other == name]
         for place in places:
             names[place] = None
-        told = ", ".join(guests[place].told for place in places)
+        told = several([guests[place].told for place in places])
         troubles.append(f"there is no name left for {told}, which are left out; rename their domains")
     return names, troubles
 

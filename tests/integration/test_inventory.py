@@ -23,6 +23,8 @@ from bed import networked_guest
 from bed.guests import AcpiGuest, AgentGuest, Bed
 from bed.networked_guest import BRIDGE, NETWORK, NetworkedGuest, mac_of, plug
 
+pytestmark = pytest.mark.xdist_group("inventory")
+
 EVIL = "{{ 7 * 7 }} a&b"
 TALKS, LEASED, HEARD, HANGS = (f"10.77.0.{number}" for number in (11, 12, 13, 14))
 TAG = ("urn:winguest:guest:1", "--key", "guest", "--set", '<guest os="win2k22"/>')
