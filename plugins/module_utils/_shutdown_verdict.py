@@ -114,15 +114,27 @@ def _forced_at(side: Domain, stop: Result | None) -> str:
     if request is None or request["outcome"] != "forced":
         return ""
     at = str(request["ended"] or request["at"])
-    return "" if stop and stop["start"] and stop["start"] > at else at
+    return "" if stop and _is_later(stop, at) else at
+
+
+def _is_later(stop: Result, at: str) -> bool:
+    """Whether Windows stopped after the domain had been powered off: it had started after that, or it left in order.
+
+    Its clock may be wrong by hours when it starts, and is right when it leaves.
+    """
+    if stop["start"] and stop["start"] > at:
+        return True
+    return bool(stop["clean"] and stop["stop"] and stop["stop"] > at)
 
 
 def _evidence(side: Domain, stop: Result | None, forced_at: str) -> list[Result]:
     """The evidence that was taken in the last request, or since the guest's last start but one."""
-    if forced_at and side.request:
-        since = side.request["at"]
+    request = side.request
+    if forced_at and request:
+        since = request["at"]
     elif stop and stop["start"]:
-        since = stop["start"]
+        earlier = (request["ended"] or request["at"]) if request and request["outcome"] == "forced" else ""
+        since = max(stop["start"], earlier)
     else:
         return []
     return [entry for entry in side.evidence if entry["time"] >= since]

@@ -591,6 +591,22 @@ def test_a_crash_is_shown_and_told(start: Callable[..., Machine]) -> None:
     assert machine.does_nothing()
 
 
+def test_it_crashes_and_tells_the_hypervisor(start: Callable[..., Machine]) -> None:
+    machine = start("press=crash", "-device", "pvpanic", "-action", "panic=pause")
+    machine.press()
+    machine.hear_all("accepted", "crash")
+    machine.qmp.wait("GUEST_PANICKED")
+    assert eventually(lambda: machine.status() == "guest-panicked")
+
+
+def test_without_a_panic_device_a_crash_is_a_stop_for_good(start: Callable[..., Machine]) -> None:
+    machine = start("press=crash")
+    machine.press()
+    machine.hear("crash")
+    assert machine.becomes(RED)
+    assert machine.does_nothing()
+
+
 def test_it_costs_little_when_idle(start: Callable[..., Machine]) -> None:
     machine = start()
     before = machine.cpu_seconds()

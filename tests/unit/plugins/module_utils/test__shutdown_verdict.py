@@ -99,6 +99,15 @@ def test_a_guest_that_was_forced_is_named_with_its_evidence(unclean: bool) -> No
     assert [entry["folder"] for entry in result["evidence"]] == [FOLDER]
 
 
+def test_a_stop_in_order_after_a_forced_one_is_clean_though_the_clock_was_wrong_at_the_start() -> None:
+    """A guest that takes its hardware's clock for local time starts hours before it was forced, by its own clock."""
+    told = guest(more_stops=1)[0]
+    told["stops"][0]["start"] = "2026-09-01T00:30:00.000Z"
+    assert told["stops"][0]["stop"] > "2026-09-01T08:21:30.000Z"
+    result = verdict(told, domain("forced"))
+    assert (result["verdict"], result["evidence"]) == ("clean", [])
+
+
 def test_a_forced_stop_before_the_last_one_is_not_the_last_one() -> None:
     result = verdict(guest(unclean=True, more_stops=1)[0], domain("forced"))
     assert result["verdict"] == "clean"
