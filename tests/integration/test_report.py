@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import checkout
 import pytest
 from bed.browser import Browser
 from bed.report_sample import KINDS, Fleet, domain_result, evening, finding, large, page, readiness_result
@@ -324,3 +327,19 @@ def finding_without_places() -> dict[str, Any]:
     from bed.report_sample import BY_ID
 
     return {**finding(BY_ID["volume_damaged"], "differs"), "title": None, "cure": None}
+
+
+def test_the_benchmark(tmp_path: Path) -> None:
+    """It works, and its numbers make sense."""
+    numbers = tmp_path / "numbers.json"
+    command = [str(checkout.ROOT / "tests" / "run"), "benchmark", "report", "--runs", "1", "--json", str(numbers)]
+    ended = subprocess.run([*command, "--guests", "60"], check=False, capture_output=True, text=True, timeout=240)
+    assert ended.returncode == 0, f"{ended.stdout}\n{ended.stderr}"
+    assert "The report of 60 guests on 50 hypervisors: " in ended.stdout
+    document = json.loads(numbers.read_text())
+    rows = [line for line in ended.stdout.splitlines() if line.startswith("| ")]
+    assert [row.split(" | ")[0] for row in rows[2:]] == [f"| {name}" for name in document["runs"]]
+    for name, (step,) in document["runs"].items():
+        assert step["took"] > 0 <= step["longest_task"], name
+        assert document["medians"][name] == step
+    assert document["machine"]["versions"]["Chromium"]
