@@ -36,6 +36,7 @@ LANES: dict[str, str] = {
     "press": "act",
     "wake": "act",
     "resume": "act",
+    "guest_shutdown": "act",
     "thaw": "agent",
     "agent": "agent",
     "save": "save",

@@ -104,8 +104,10 @@ def disks(xml: str) -> list[str]:
 
 
 def fit(policy: Policy, facts: Facts) -> Policy:
-    """The policy without the methods that this domain's definition cannot carry."""
+    """The policy without the methods that this domain's definition, or what is known of its guest, cannot carry."""
     methods = policy.methods
+    if not policy.guest:
+        methods = tuple(method for method in methods if method != "guest_shutdown")
     if not facts.definition.agent_channel:
         methods = tuple(method for method in methods if method != "agent")
     if not facts.definition.acpi:
@@ -151,7 +153,7 @@ def _traps(policy: Policy, facts: Facts) -> t.Iterator[Trap]:
     definition = facts.definition
     if policy.methods and not fit(policy, facts).methods:
         missing = "it has no <acpi/>" if "acpi" in policy.methods else "it has no guest agent channel"
-        if set(policy.methods) == {"acpi", "agent"}:
+        if {"acpi", "agent"} <= set(policy.methods):
             missing = "it has neither <acpi/> nor a guest agent channel"
         yield _trap(
             "domain_acpi",

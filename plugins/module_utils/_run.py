@@ -16,8 +16,10 @@ import typing as t
 from ansible_collections.winguest.shutdown.plugins.module_utils import _acts as acts
 from ansible_collections.winguest.shutdown.plugins.module_utils import _evidence as evidence
 from ansible_collections.winguest.shutdown.plugins.module_utils._case import Case
+from ansible_collections.winguest.shutdown.plugins.module_utils._errands import Errands
 from ansible_collections.winguest.shutdown.plugins.module_utils._hypervisor import Call, Hypervisor, Inbox
 from ansible_collections.winguest.shutdown.plugins.module_utils._ladder import (
+    REQUESTS,
     Act,
     Asked,
     Cancelled,
@@ -49,13 +51,19 @@ class Run:
     """One run over the domains of one hypervisor."""
 
     def __init__(
-        self, hypervisor: Hypervisor, inbox: Inbox, evidence_dir: str, abandoned: t.Callable[[], bool] = lambda: False
+        self,
+        hypervisor: Hypervisor,
+        inbox: Inbox,
+        evidence_dir: str,
+        abandoned: t.Callable[[], bool] = lambda: False,
+        errands: Errands | None = None,
     ) -> None:
-        """abandoned tells whether the other side, to which the results would go, is gone."""
+        """abandoned tells whether the other side, to which the results would go, is gone; errands are what it does."""
         self._hypervisor = hypervisor
         self._inbox = inbox
         self._evidence_dir = evidence_dir
         self._abandoned = abandoned
+        self._errands = Errands("") if errands is None else errands
         self.stopped = ""
         self._clock_start, self._wall_start = time.monotonic(), time.time()
         self._cases: dict[str, Case] = {}
@@ -109,6 +117,8 @@ class Run:
                 self._take(self._inbox.get_nowait(), touched)
         except queue.Empty:
             pass
+        for answer in self._errands.collect():
+            self._take(answer, touched)
         now = time.monotonic()
         while self._wakes and self._wakes[0][0] <= now:
             touched[heapq.heappop(self._wakes)[1]] = None
@@ -151,7 +161,7 @@ class Run:
             heapq.heappush(self._wakes, (until, uuid))
 
     def _do(self, case: Case, step: Do, now: float) -> None:
-        first_request = case.seen.requested_at is None and step.act in ("press", "agent")
+        first_request = case.seen.requested_at is None and step.act in REQUESTS.values()
         if step.act == "sample":
             self._to_sample.append(case.facts.uuid)
             case.fold(Asked("sample"), now)
@@ -185,6 +195,8 @@ class Run:
 
         if step.act == "agent":
             return lambda connection, domain: acts.ask_agent(domain)
+        if step.act == "guest_shutdown":
+            return lambda connection, domain: self._errands.give(case.facts.uuid, case.policy.guest)
         if step.act == "destroy":
             # Told at once: when the destroy has been answered, the domain is off and done with.
             uuid = case.facts.uuid
@@ -242,12 +254,12 @@ def _recorded(case: Case, step: Do, call: Call) -> Call:
     """The call, with the request written into the domain's metadata before it is made."""
     record = case.record()
 
-    def write_then_call(connection: t.Any, domain: t.Any) -> Done:
+    def write_then_call(connection: t.Any, domain: t.Any) -> Done | None:
         written = acts.try_to_record(step.act, domain, record)
         if written.result == "denied":
             return written
         done = call(connection, domain)
-        if written.result == "ok":
+        if written.result == "ok" or done is None:
             return done
         problem = f"the request could not be recorded: {written.detail}"
         return dataclasses.replace(done, detail="; ".join(filter(None, (done.detail, problem))))

@@ -81,14 +81,23 @@ options:
         cannot be delivered, gives way to the next one, and after the last one the first has its turn again.
       - V(acpi) presses the ACPI power button. Windows asks applications, and a setting or an application can swallow
         it.
+      - V(guest_shutdown) asks Windows itself, from the controller, over the connection of the host O(guest), as
+        M(winguest.shutdown.guest_shutdown) does by default. Applications are asked, and can hold it up. Without
+        O(guest) it is left out.
       - V(agent) asks the QEMU guest agent. Nothing can veto it, and applications lose what was not saved
         (C(ExitWindowsEx) with C(EWX_FORCE), from the agent's source).
       - A method that the domain's definition cannot carry is left out, and the timeline says so.
       - An empty list asks nothing of the guest and only lets the clocks run, see the notes.
     type: list
     elements: str
-    choices: [acpi, agent]
-    default: [acpi, agent]
+    choices: [acpi, guest_shutdown, agent]
+    default: [acpi, guest_shutdown, agent]
+  guest:
+    description:
+      - The inventory name of the domain's Windows host, whose connection and credentials O(methods) uses for
+        V(guest_shutdown). It belongs to an entry of O(domains).
+      - It is asked by the controller, so it is left out where nobody is there to do so, as with C(async).
+    type: str
   accept_timeout:
     description:
       - Seconds without a sign of life after which the next method is tried.
@@ -321,7 +330,7 @@ domains:
       type: str
       sample: the guest shut down and powered off
     method:
-      description: The method that was in use when the guest obeyed, V(acpi) or V(agent); null unless it was
+      description: The method that was in use when the guest obeyed, one of O(methods); null unless it was
         C(graceful).
       returned: always
       type: str
@@ -448,6 +457,7 @@ from ansible_collections.winguest.shutdown.plugins.module_utils._selection impor
 
 POLICY_OPTIONS: dict[str, dict[str, t.Any]] = {
     "methods": {"type": "list", "elements": "str", "choices": list(METHODS), "default": list(METHODS)},
+    "guest": {"type": "str"},
     "accept_timeout": {"type": "float"},
     "timeout": {"type": "float", "default": 300},
     "max_timeout": {"type": "float"},

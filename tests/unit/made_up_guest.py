@@ -43,6 +43,8 @@ class Guest:
     noise: float = 0.0
     bursts: tuple[tuple[float, float], ...] = ()
     agent: t.Literal["absent", "obeys", "deaf", "hung", "refuses"] = "absent"
+    windows: t.Literal["obeys", "vetoed", "under_way", "refuses", "unreachable", "never"] = "refuses"
+    """What comes of a request over the guest's own connection."""
     asleep: bool = False
     wakes: bool = True
     act_latency: float = 0.05
@@ -186,6 +188,15 @@ class World:
             self.at(5.0, lambda: self.tell(Done("agent", "not_delivered", "")))
             return None, ""
         return "failed" if kind == "refuses" else "not_delivered", "not there"
+
+    def _guest_shutdown(self) -> tuple[str | None, str]:
+        kind = self.guest.windows
+        if kind == "obeys" and self.state == "running":
+            self.begin()
+        if kind in ("obeys", "vetoed"):
+            return "ok", "Windows has accepted the request"
+        answers = {"under_way": "under_way", "refuses": "failed", "unreachable": "not_delivered", "never": None}
+        return answers[kind], kind
 
     def _wake(self) -> tuple[str, str]:
         if self.state == "pmsuspended" and self.guest.wakes:

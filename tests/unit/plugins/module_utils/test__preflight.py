@@ -213,6 +213,7 @@ def test_only_shutoff_is_off(state: str) -> None:
         (("acpi", "agent"), {"acpi": False}, ("agent",)),
         (("acpi", "agent"), {"agent_connected": False}, ("acpi", "agent")),
         (("acpi", "agent"), MUTE, ()),
+        (("acpi", "guest_shutdown", "agent"), {}, ("acpi", "agent")),
         ((), {}, ()),
     ],
 )

@@ -103,7 +103,7 @@ def test_domains_in_all_spellings() -> None:
         ([{"name": "a", "evidence_dir": "/x"}], ["domains[0] (a): ", "evidence_dir"]),
         ([{"name": "a", "timeout": "long"}], ["domains[0] (a): ", "timeout", "float"]),
         ([{"name": "a", "on_timeout": "kill"}], ["domains[0] (a): ", "on_timeout", "leave, save, force", "kill"]),
-        ([{"name": "a", "methods": ["ssh"]}], ["domains[0] (a): ", "methods", "acpi, agent", "ssh"]),
+        ([{"name": "a", "methods": ["ssh"]}], ["domains[0] (a): ", "methods", "acpi, guest_shutdown, agent", "ssh"]),
         ([{"name": "a", "waive": ["domain_acpi"]}], ["domains[0] (a): ", "waive", "domain_acpi"]),
         ([{"name": "a", "wake": "perhaps"}], ["domains[0] (a): ", "wake", "perhaps"]),
         ([{"uuid": "x", "timeout": 7200}], ["domains[0] (x): timeout (7200 s) is later than max_timeout (3600 s)"]),
