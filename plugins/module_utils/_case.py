@@ -70,6 +70,11 @@ class Case:
         if text:
             self.timeline.add(at, kind, text)
 
+    def add_note(self, told: str, now: float) -> None:
+        """Something that changes the way of this domain's shutdown, for its plan and its timeline."""
+        self.notes.append(told)
+        self.note(now, "found", told)
+
     def fold(self, event: Event, now: float) -> None:
         """Take in something that was seen or asked."""
         self.seen, text = observe(self.policy, self.seen, event, now)
@@ -109,6 +114,7 @@ class Case:
             on_timeout=self.policy.on_timeout,
             outcome=outcome,
             ended=self._time(self.ended_at) if outcome else "",
+            reason=self.end.why if self.end and self.seen.alone else "",
         )
 
     def _past(self, outcome: str) -> Past:

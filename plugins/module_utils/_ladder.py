@@ -186,8 +186,26 @@ class Cancelled:
     detail: str = ""
 
 
+@dataclasses.dataclass(frozen=True)
+class ControllerLost:
+    """Whoever asked for the run has disappeared: from now on it only watches."""
+
+    detail: str = ""
+
+
 Event = t.Union[
-    StateSeen, Changed, AgentChannel, Rebooted, Asked, Started, Done, Noted, ConnectionLost, ConnectionBack, Cancelled
+    StateSeen,
+    Changed,
+    AgentChannel,
+    Rebooted,
+    Asked,
+    Started,
+    Done,
+    Noted,
+    ConnectionLost,
+    ConnectionBack,
+    Cancelled,
+    ControllerLost,
 ]
 
 
@@ -245,6 +263,7 @@ class Seen:
     lost_at: float | None = None
     lost_detail: str = ""
     cancelled: str = ""
+    alone: str = ""
 
     @property
     def start(self) -> float:
@@ -310,6 +329,9 @@ def observe(policy: Policy, seen: Seen, event: Event, at: float) -> tuple[Seen, 
     if isinstance(event, ConnectionBack):
         back = dataclasses.replace(seen, lost_at=None, sampled_at=None, sample_asked_at=None, unanswered_since=None)
         return back, "connection to libvirt is back"
+    if isinstance(event, ControllerLost):
+        alone = event.detail or "the controller disappeared"
+        return dataclasses.replace(seen, alone=alone), f"{alone}; from now on this run only watches"
     return dataclasses.replace(seen, cancelled=event.detail or "cancelled"), f"cancelled: {event.detail}"
 
 
@@ -494,6 +516,8 @@ def decide(policy: Policy, seen: Seen, now: float) -> Step:
     busy_until = _busy_until(policy, seen)
     if now < busy_until:
         return _wait(policy, seen, now, busy_until)
+    if seen.alone:
+        return _watch(policy, seen, now, due)
     if due:
         return _final(policy, seen, now)
     return _prepare(policy, seen, now) or _request(policy, seen, now) or _wait(policy, seen, now)
@@ -501,7 +525,7 @@ def decide(policy: Policy, seen: Seen, now: float) -> Step:
 
 def still_wanted(policy: Policy, seen: Seen, act: Act, now: float) -> bool:
     """Whether an act whose turn has come should still be begun, going by what was seen while it waited."""
-    if seen.cancelled or seen.lost_at is not None or _ended(seen) is not None:
+    if seen.cancelled or seen.alone or seen.lost_at is not None or _ended(seen) is not None:
         return False
     if act == "press":
         return policy.press_after_acceptance or not is_accepted(policy, seen, now)
@@ -771,6 +795,23 @@ def _final(policy: Policy, seen: Seen, now: float) -> Step:
             return End("error", f"{why}; no evidence could be taken, so it was not forced: {reason}")
         return Do("evidence", f"{why}; on_timeout=force: evidence first")
     return Do(act, f"{why}; on_timeout={policy.on_timeout}")
+
+
+def _watch(policy: Policy, seen: Seen, now: float, due: bool) -> Step:
+    """Ask nothing of the guest any more, and see what becomes of it until its clocks have run out."""
+    begun = seen.final_act not in (None, "abort_save")
+    if begun and seen.busy != seen.final_act and seen.final_result == "ok" and now < seen.final_at + SETTLE:
+        return _look_again(seen, now)
+    if seen.requested_at is None and not begun:
+        return End("cancelled", f"{seen.alone}; nothing had been asked of the guest")
+    if not due:
+        return _wait(policy, seen, now)
+    last = f"{seen.final_act} had been begun ({seen.failure or 'no answer'}), " if begun else ""
+    outstanding = ", its request outstanding" if seen.requested_at is not None else ""
+    return End(
+        "left_running",
+        f"{seen.alone}; {last}its clocks have run out, {_last_sign(seen, now)}; it is left running{outstanding}",
+    )
 
 
 def _after_final(policy: Policy, seen: Seen, now: float) -> Step:

@@ -28,7 +28,10 @@ class RecordError(ValueError):
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """A request to shut down. Times are ISO 8601 in UTC; outcome is empty while the run is under way or was cut off."""
+    """A request to shut down. Times are ISO 8601 in UTC; outcome is empty while the run is under way or was cut off.
+
+    reason says why it ended so, where nobody was left to be told.
+    """
 
     at: str
     domain_id: int
@@ -37,6 +40,7 @@ class Request:
     on_timeout: str
     outcome: str = ""
     ended: str = ""
+    reason: str = ""
 
     @property
     def outstanding(self) -> bool:
@@ -114,6 +118,7 @@ def _request(element: ET.Element) -> Request:
         on_timeout=get["on_timeout"],
         outcome=get.get("outcome", ""),
         ended=get.get("ended", ""),
+        reason=get.get("reason", ""),
     )
 
 

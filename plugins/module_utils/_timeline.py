@@ -17,7 +17,11 @@ MOST_ENTRIES = 200
 class Timeline:
     """Entries of one run. A line that repeats the last one of its kind is counted there; the middle of a flood goes."""
 
-    def __init__(self, clock_start: float, wall_start: float) -> None:
+    def __init__(
+        self, clock_start: float, wall_start: float, told: t.Callable[[str, str], None] = lambda kind, text: None
+    ) -> None:
+        """told is called with each entry that is no repetition."""
+        self._told = told
         self._clock_start = clock_start
         self._wall_start = wall_start
         self._entries: list[dict[str, t.Any]] = []
@@ -40,6 +44,7 @@ class Timeline:
             del self._entries[MOST_ENTRIES // 2]
             self._left_out += 1
         self._entries.append({"time": timestamp(self.wall(at)), "seconds": seconds, "kind": kind, "text": text})
+        self._told(kind, text)
 
     def entries(self) -> list[dict[str, t.Any]]:
         """The entries as they are returned to the user."""

@@ -20,14 +20,28 @@ description:
     guest agent is asked. Each request is one explicit libvirt shutdown flag, so libvirt never chooses for itself.
   - A guest is powered off by force only where O(on_timeout=force) allowed it, never before O(timeout) seconds, never
     before O(max_timeout) seconds while it is still seen working, and only after evidence was taken.
-  - A run that is cancelled, cut off or killed forces nothing afterwards. It notices within about a second that the
-    controller, or the connection to it, is gone.
+  - While it runs, a line for each hypervisor tells every few seconds how many domains are off, what the others do, and
+    how long the slowest may still take.
+  - A run that is cancelled, cut off or killed forces nothing afterwards. When the controller disappears, the work on
+    the hypervisor notices it after O(controller_timeout) seconds. From then on it asks nothing of any guest, only
+    watches what becomes of each until its clocks run out, and records that in the domain's metadata. What is final (a
+    save, a forced stop) is moreover begun only after a sign of life of the controller that is newer than the decision.
+  - Two runs never work on the same domain. The one that comes later refuses it and tells which process has it.
   - What became of every domain is returned, with a timeline of what was asked, what was seen, and why.
   - Runs on the hypervisor, and needs nothing there but Python and libvirt's Python bindings.
 extends_documentation_fragment:
   - winguest.shutdown._attributes
   - winguest.shutdown._attributes.action_group
 attributes:
+  action:
+    description: Has an action plugin, which runs on the controller.
+    support: full
+  async:
+    description: Can be run with the keyword C(async).
+    support: partial
+    details:
+      - It runs in the background by itself in any case. With C(async) nobody watches it, so nothing is shown while it
+        runs, and O(on_timeout=force) is an error, for the task and for any domain.
   check_mode:
     support: full
     details:
@@ -238,6 +252,25 @@ options:
       - It must be writable when any domain has O(on_timeout=force); otherwise nothing is asked of any domain.
     type: path
     default: /var/lib/winguest/evidence
+  progress_interval:
+    description:
+      - Seconds between two looks at how far the run is. A line is shown when something has changed since the last one,
+        and at least every 30 seconds. With C(-v) changes of single domains are shown too, with C(-vv) all that happens.
+      - Looks are at least as frequent as O(controller_timeout) needs, which is four times in that time.
+      - V(0) shows nothing; so does C(no_log).
+    type: float
+    default: 5
+  controller_timeout:
+    description:
+      - Seconds without a sign of life of the controller after which it counts as gone, for good. At least 4.
+      - Raise it for controllers that are busy with hundreds of hypervisors at once.
+    type: float
+    default: 12
+  watched:
+    description:
+      - Go on in the background and be watched from there. Set by the action plugin; leave it alone.
+    type: bool
+    default: false
 notes:
   - "The same in the words of Tencent Cloud's StopInstances: SOFT is O(on_timeout=leave). SOFT_FIRST is
     O(on_timeout=force),
@@ -248,6 +281,11 @@ notes:
   - SIGTERM, SIGHUP and SIGINT end the run with the outcome C(cancelled). Nothing is pressed, saved or forced any more.
   - The last request, its deadlines and its outcome, and how long the last ten shutdowns took, are kept in the domain's
     metadata, in an element of the namespace C(urn:winguest:shutdown:1).
+  - While a hypervisor cannot be reached, the task tries for 5 minutes to reach it again. Then it is unreachable; the
+    work there has only been watching for long by then. Its results are kept there for 15 minutes.
+  - Files that a run needs while it is under way, and the claims on domains by which two runs notice each other, are in
+    C(/run/winguest), or for users other than root in C(/run/user/UID/winguest) or C(/tmp/winguest-UID). Runs of
+    different users, or on different hosts, do not notice each other.
   - A transient domain leaves no trace when it ends. Should the event of its end be lost, its outcome is C(vanished).
 seealso:
   - module: winguest.shutdown.domain_readiness
@@ -431,8 +469,10 @@ import signal
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.winguest.shutdown.plugins.module_utils import _evidence, _facts, _selection
+from ansible_collections.winguest.shutdown.plugins.module_utils import _background, _evidence, _facts, _selection
 from ansible_collections.winguest.shutdown.plugins.module_utils._case import failure, totals
+from ansible_collections.winguest.shutdown.plugins.module_utils._claims import claims_for
+from ansible_collections.winguest.shutdown.plugins.module_utils._errands import Errands
 from ansible_collections.winguest.shutdown.plugins.module_utils._hypervisor import (
     LIBVIRT_IMPORT_ERROR,
     Hypervisor,
@@ -440,7 +480,9 @@ from ansible_collections.winguest.shutdown.plugins.module_utils._hypervisor impo
     Inbox,
     LibvirtError,
 )
+from ansible_collections.winguest.shutdown.plugins.module_utils._places import PlaceError, runtime_folder
 from ansible_collections.winguest.shutdown.plugins.module_utils._policy import (
+    LONGEST,
     METHODS,
     ON_TIMEOUT,
     Policy,
@@ -448,12 +490,14 @@ from ansible_collections.winguest.shutdown.plugins.module_utils._policy import (
     make_policy,
 )
 from ansible_collections.winguest.shutdown.plugins.module_utils._preflight import WAIVABLE
+from ansible_collections.winguest.shutdown.plugins.module_utils._progress_file import ProgressFile
 from ansible_collections.winguest.shutdown.plugins.module_utils._run import Run
 from ansible_collections.winguest.shutdown.plugins.module_utils._selection import (
     check_selection,
     entry_options,
     read_entries,
 )
+from ansible_collections.winguest.shutdown.plugins.module_utils._sign_of_life import SignOfLife
 
 POLICY_OPTIONS: dict[str, dict[str, t.Any]] = {
     "methods": {"type": "list", "elements": "str", "choices": list(METHODS), "default": list(METHODS)},
@@ -482,6 +526,9 @@ OPTIONS: dict[str, dict[str, t.Any]] = {
     **_selection.OPTIONS,
     **POLICY_OPTIONS,
     "evidence_dir": {"type": "path", "default": "/var/lib/winguest/evidence"},
+    "progress_interval": {"type": "float", "default": 5},
+    "controller_timeout": {"type": "float", "default": 12},
+    "watched": {"type": "bool", "default": False},
 }
 
 DOMAIN_OPTIONS = entry_options(POLICY_OPTIONS)
@@ -515,6 +562,9 @@ def check(module: AnsibleModule) -> list[Wanted]:
         check_selection(params, "shut down")
     except ValueError as error:
         raise PolicyError(str(error)) from error
+    for name, least in (("progress_interval", 0.0), ("controller_timeout", 4.0)):
+        if not least <= params[name] <= LONGEST:
+            raise PolicyError(f"{name} is {params[name]:g}; it must be a number from {least:g} to {LONGEST:g}")
     task = make_policy(params, "the task")
     wanted = read_domains(params["domains"] or [], params)
     policies = [entry.policy for entry in wanted] or [task]
@@ -530,11 +580,35 @@ def controller_gone() -> bool:
     return any(events & (select.POLLERR | select.POLLHUP) for number, events in poll.poll(0))
 
 
-def shut_down(module: AnsibleModule, wanted: list[Wanted]) -> dict[str, t.Any]:
+class Watch(t.NamedTuple):
+    """Through what the run is watched."""
+
+    life: SignOfLife
+    progress: ProgressFile
+    errands: Errands
+
+
+def go_into_background(module: AnsibleModule) -> Watch:
+    """Answer, and go on where nobody waits for this process but somebody watches it."""
+    folder = _background.make_folder(runtime_folder())
+    told = {name: module.params[name] for name in ("progress_interval", "controller_timeout")}
+    _background.go_into_background(folder, told)
+    return Watch(
+        SignOfLife(f"{folder}/alive", module.params["controller_timeout"]),
+        ProgressFile(f"{folder}/progress", module._verbosity),
+        Errands(folder),
+    )
+
+
+def shut_down(module: AnsibleModule, wanted: list[Wanted], watch: Watch | None) -> dict[str, t.Any]:
     """Take up the domains, carry the run out unless in check mode, and return the results."""
     inbox = Inbox()
     hypervisor = Hypervisor(module.params["uri"], inbox)
-    run = Run(hypervisor, inbox, module.params["evidence_dir"], controller_gone)
+    claims = claims_for(hypervisor.connection, runtime_folder())
+    if watch is None:
+        run = Run(hypervisor, inbox, module.params["evidence_dir"], controller_gone, claims)
+    else:
+        run = Run(hypervisor, inbox, module.params["evidence_dir"], claims=claims, **watch._asdict())
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, lambda received, frame: run.stop(f"{signal.Signals(received).name} received"))
     if module.params["all"]:
@@ -546,7 +620,9 @@ def shut_down(module: AnsibleModule, wanted: list[Wanted]) -> dict[str, t.Any]:
     for domain, policy in chosen:
         if not run.stopped:
             run.add(_facts.gather(domain), policy)
-    if not module.check_mode:
+    if module.check_mode:
+        run.plan()
+    else:
         run.carry_out()
     hypervisor.close()
     if run.unrecorded and not run.stopped:
@@ -562,8 +638,10 @@ def main() -> None:
     if LIBVIRT_IMPORT_ERROR is not None:
         module.fail_json(msg=missing_required_lib("libvirt"), exception=LIBVIRT_IMPORT_ERROR)
     try:
-        result = shut_down(module, check(module))
-    except (PolicyError, _facts.SelectionError, _evidence.EvidenceError, HypervisorError) as error:
+        wanted = check(module)
+        watched = module.params["watched"] and not module.check_mode
+        result = shut_down(module, wanted, go_into_background(module) if watched else None)
+    except (PolicyError, PlaceError, _facts.SelectionError, _evidence.EvidenceError, HypervisorError) as error:
         module.fail_json(msg=str(error))
     except LibvirtError as error:
         module.fail_json(msg=f"libvirt failed while the domains were looked at, and nothing was asked of any: {error}")

@@ -3,7 +3,7 @@
 
 # PRIVATE to the collection winguest.shutdown: it may change at any time.
 
-"""Which domains a run over a fleet shuts down on which hypervisor, and how: from what is known of their guests. Pure."""
+"""Which domains a run over a fleet shuts down where, and how: from what is known of their guests. Pure."""
 
 from __future__ import annotations
 

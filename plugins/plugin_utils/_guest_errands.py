@@ -39,6 +39,12 @@ class GuestErrands:
         self._jobs: queue.SimpleQueue[tuple[int, ConnectionBase]] = queue.SimpleQueue()
         self._answers: queue.SimpleQueue[tuple[int, str]] = queue.SimpleQueue()
         self._threads = 0
+        self._unanswered = 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether guests are being asked."""
+        return self._unanswered > 0
 
     def take(self, errands: t.Iterable[t.Mapping[str, t.Any]]) -> None:
         """Begin those of the open errands that are new."""
@@ -47,6 +53,7 @@ class GuestErrands:
             if number in self._taken:
                 continue
             self._taken.add(number)
+            self._unanswered += 1
             try:
                 # Variables are looked up here: Ansible's templating is not made for threads.
                 connection = guest_connection(self._action, self._hostvars, str(errand["guest"]))
@@ -62,9 +69,11 @@ class GuestErrands:
         """The answers that have come since the last time: an errand's number, and the text for its answer's file."""
         while True:
             try:
-                yield self._answers.get_nowait()
+                answer = self._answers.get_nowait()
             except queue.Empty:
                 return
+            self._unanswered -= 1
+            yield answer
 
     def _work(self) -> None:
         while True:
