@@ -23,9 +23,9 @@ description:
     M(winguest.shutdown.domain_shutdown) for each hypervisor. The playbook C(winguest.shutdown.shutdown) uses it.
   - A guest's entry has the domain's name and UUID (the variables C(winguest_domain), by default the guest's inventory
     name, and C(winguest_uuid)), the guest itself unless it could not be reached, what the hints of its readiness
-    recommend (C(methods); C(timeout) where it is longer; C(expected_time) where updates are pending), and over all that
+    recommend (C(methods); C(timeout) where it is longer, up to the hard end; C(expected_time) where updates are pending), and over all that
     what its variable C(winguest_shutdown) says, a dictionary of options.
-positional: variables, hypervisors, chosen, timeout
+positional: variables, hypervisors, chosen, timeout, max_timeout
 options:
   _input:
     description:
@@ -56,6 +56,10 @@ options:
       - Seconds of the finish clock for guests that need no longer one.
     type: float
     default: 300
+  max_timeout:
+    description:
+      - Seconds of the hard end, which no recommendation is longer than. Without it, there is none.
+    type: float
 """
 
 EXAMPLES = r"""
@@ -73,11 +77,17 @@ _value:
 
 
 def domain_entries(
-    guests: t.Any, variables: t.Any, hypervisors: t.Any, chosen: t.Any, timeout: t.Any = 300.0
+    guests: t.Any,
+    variables: t.Any,
+    hypervisors: t.Any,
+    chosen: t.Any,
+    timeout: t.Any = 300.0,
+    max_timeout: t.Any = None,
 ) -> dict[str, list[dict[str, t.Any]]]:
     """The entries; raises AnsibleFilterError for variables that cannot be right."""
     try:
-        return entries(list(guests), variables, list(hypervisors), list(chosen), float(timeout))
+        hard_end = None if max_timeout is None else float(max_timeout)
+        return entries(list(guests), variables, list(hypervisors), list(chosen), float(timeout), hard_end)
     except (FleetError, TypeError, ValueError) as error:
         raise AnsibleFilterError(f"domain_entries: {error}") from error
 

@@ -5,10 +5,10 @@
 
 """A module that goes on in the background after it has answered, in a folder through which it is watched.
 
-In the folder: `alive`, whose time the controller changes as a sign of life; `progress`; `answer-NUMBER`, what came of an
-errand that the controller has done; `output` and `errors`, what the
-module printed; `ended`, which is there when it has ended, and says how; and `gate`, a pipe without content that is
-open until then, so that whoever reads it waits for the end.
+In the folder: `alive`, whose time the controller changes as a sign of life; `progress`; `answer-NUMBER`, what came of
+an errand that the controller has done; `output` and `errors`, what the module printed; `ended`, which is there when it
+has ended, and says how; and `gate`, a pipe without content that is open until then, so that whoever reads it waits for
+the end.
 
 A small process beside the module writes `ended`, keeps the folder until it is fetched and removed, and removes it when
 the controller does not come back.

@@ -155,6 +155,8 @@ def _traps(policy: Policy, facts: Facts) -> t.Iterator[Trap]:
         missing = "it has no <acpi/>" if "acpi" in policy.methods else "it has no guest agent channel"
         if {"acpi", "agent"} <= set(policy.methods):
             missing = "it has neither <acpi/> nor a guest agent channel"
+        elif policy.methods == ("guest_shutdown",):
+            missing = "nobody is there to ask Windows over its own connection"
         yield _trap(
             "domain_acpi",
             f"no request can reach the guest: {missing}, and methods is {list(policy.methods)}",

@@ -464,6 +464,7 @@ totals:
   sample: {"domains": 3, "forced": 1, "graceful": 2}
 """
 
+import dataclasses
 import select
 import signal
 import typing as t
@@ -618,6 +619,8 @@ def shut_down(module: AnsibleModule, wanted: list[Wanted], watch: Watch | None) 
         found = _facts.find(hypervisor.connection, [(entry.where, entry.name, entry.uuid) for entry in wanted])
         chosen = [(domain, entry.policy) for domain, entry in zip(found, wanted)]
     for domain, policy in chosen:
+        if watch is None and not module.check_mode:
+            policy = dataclasses.replace(policy, guest="")  # nobody is there to do errands
         if not run.stopped:
             run.add(_facts.gather(domain), policy)
     if module.check_mode:

@@ -26,11 +26,12 @@ def domain_entries(
     hypervisors: t.Sequence[str],
     chosen: t.Sequence[str],
     timeout: float,
+    max_timeout: float | None = None,
 ) -> dict[str, list[dict[str, t.Any]]]:
     """For each hypervisor that has guests, the entries of domain_shutdown's option domains.
 
     guests: inventory names of all Windows guests. chosen: those of them that the run is about; where none of a
-    hypervisor's guests is, all of them are. timeout: the finish clock of guests that have none of their own.
+    hypervisor's guests is, all of them are. timeout, max_timeout: the clocks of guests that have none of their own.
 
     Raises FleetError for variables that cannot be right.
     """
@@ -40,7 +41,7 @@ def domain_entries(
         known = variables[guest]
         hypervisor = _hypervisor(guest, known, hypervisors)
         if hypervisor is not None:
-            entries.setdefault(hypervisor, []).append((guest in wanted, _entry(guest, known, timeout)))
+            entries.setdefault(hypervisor, []).append((guest in wanted, _entry(guest, known, timeout, max_timeout)))
     return {
         hypervisor: [entry for within, entry in found if within] or [entry for dummy, entry in found]
         for hypervisor, found in entries.items()
@@ -60,7 +61,7 @@ def _hypervisor(guest: str, known: t.Mapping[str, t.Any], hypervisors: t.Sequenc
     return str(named) if str(named) in hypervisors else None
 
 
-def _entry(guest: str, known: t.Mapping[str, t.Any], timeout: float) -> dict[str, t.Any]:
+def _entry(guest: str, known: t.Mapping[str, t.Any], timeout: float, max_timeout: float | None) -> dict[str, t.Any]:
     own = known.get("winguest_shutdown") or {}
     if not isinstance(own, t.Mapping):
         raise FleetError(f"guest {guest}: winguest_shutdown is {own!r:.100}; it must be a dictionary of options")
@@ -76,18 +77,19 @@ def _entry(guest: str, known: t.Mapping[str, t.Any], timeout: float) -> dict[str
         entry["uuid"] = str(known["winguest_uuid"])
     if not readiness.get("unreachable"):
         entry["guest"] = guest
-    return {**entry, **_hinted(readiness.get("hints") or {}, timeout), **own}
+    hard_end = own.get("max_timeout", max_timeout)
+    return {**entry, **_hinted(readiness.get("hints") or {}, timeout, hard_end), **own}
 
 
-def _hinted(hints: t.Mapping[str, t.Any], timeout: float) -> dict[str, t.Any]:
-    """What the guest's readiness says about how it is to be shut down."""
+def _hinted(hints: t.Mapping[str, t.Any], timeout: float, hard_end: float | None) -> dict[str, t.Any]:
+    """What the guest's readiness says about how it is to be shut down. It moves no hard end that somebody has set."""
     options: dict[str, t.Any] = {}
     methods = hints.get("recommended_methods")
     if methods:
         options["methods"] = [str(method) for method in methods]
     longest = hints.get("recommended_timeout")
     if longest is not None and longest > timeout:
-        options["timeout"] = longest
+        options["timeout"] = longest if hard_end is None else min(longest, float(hard_end))
     if hints.get("pending_servicing") and longest is not None:
         options["expected_time"] = longest
     return options

@@ -57,6 +57,15 @@ def test_hints_are_heeded_and_the_guests_own_options_come_over_them() -> None:
     assert (own["timeout"], own["on_timeout"], own["methods"]) == (60, "save", ["guest_shutdown", "agent"])
 
 
+def test_no_recommendation_is_later_than_a_hard_end() -> None:
+    variables = {"web01": {"guest_readiness_result": {"hints": HINTS}}}
+    made = domain_entries(["web01"], variables, ["hv1"], ["web01"], 300, 600)
+    assert made["hv1"][0]["timeout"] == 600
+    variables["web01"]["winguest_shutdown"] = {"max_timeout": 400}
+    made = domain_entries(["web01"], variables, ["hv1"], ["web01"], 300, 600)
+    assert (made["hv1"][0]["timeout"], made["hv1"][0]["max_timeout"]) == (400, 400)
+
+
 def test_a_shorter_recommendation_shortens_no_clock() -> None:
     assert "timeout" not in entry(guest_readiness_result={"hints": {**HINTS, "recommended_timeout": 90}})
 
