@@ -272,6 +272,32 @@ def test_it_ignores(start: Callable[..., Machine]) -> None:
     assert disk_state(machine.disk) is DiskState.RUNNING
 
 
+def test_a_press_at_the_clocks_tick_does_not_deafen_it(start: Callable[..., Machine]) -> None:
+    """Both interrupts wait at the second controller when the processor comes to look: it stands still for a second."""
+    machine = start("press=ignore")
+    for number in (1, 3):
+        machine.qmp.execute("stop")
+        time.sleep(1.1)
+        machine.press()
+        machine.qmp.execute("cont")
+        machine.hear_all(f"press {number}", "ignored")
+        # Asleep by then: a guest that is up looks at its button without being told.
+        time.sleep(0.2)
+        machine.press()
+        machine.hear_all(f"press {number + 1}", "ignored")
+
+
+def test_it_hears_hundreds_of_presses(start: Callable[..., Machine]) -> None:
+    """One every few milliseconds, answered each time, over a tick or two of its clock."""
+    machine = start("press=ask")
+    for number in range(300):
+        machine.press()
+        machine.hear("asking")
+        machine.tell("press=ignore")
+        machine.hear("ignored")
+        time.sleep(number % 5 / 1000)
+
+
 def test_it_hangs(start: Callable[..., Machine]) -> None:
     machine = start("press=hang")
     machine.press()

@@ -65,15 +65,8 @@ class Guest:
     def press(self, rule: str) -> None:
         """Press the button, and wait until this rule has decided."""
         count = len(self.windows.decisions)
-        # A press, or the guest's question about it, was lost once in some thousands, nobody knows where: press again.
-        for last in (False, False, True):
-            self.domain.shutdownFlags(libvirt.VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN)
-            try:
-                self.windows.control.wait_until(lambda: len(self.windows.decisions) > count, PATIENCE / 3)
-                break
-            except TimeoutError:
-                if last:
-                    raise
+        self.domain.shutdownFlags(libvirt.VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN)
+        self.windows.control.wait_until(lambda: len(self.windows.decisions) > count, PATIENCE)
         assert self.windows.decisions[-1].rule == rule, self.windows.decisions[-1].reason
 
     def runs(self) -> bool:

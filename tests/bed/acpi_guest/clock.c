@@ -103,8 +103,7 @@ void wait_until(const uint32_t *time) {
         uint32_t shot = left < LONGEST_SHOT_MS ? left : LONGEST_SHOT_MS;
         start_pit(shot * (PIT_HZ / 1000 + 1));
     }
-    /* Nothing can come between the two: `sti` takes effect after the instruction that follows it. */
-    __asm__ volatile("sti; hlt" : : : "memory");
+    interrupts_wait();
     /* Unread, the RTC would not interrupt again. */
     rtc_read(RTC_C);
 }

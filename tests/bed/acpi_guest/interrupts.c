@@ -8,7 +8,7 @@
 #include "page.h"
 #include "report.h"
 
-enum { PIC1 = 0x20, PIC2 = 0xA0, FIRST_IRQ = EXCEPTIONS, IRQS = 16, CASCADE = 2 };
+enum { PIC1 = 0x20, PIC2 = 0xA0, FIRST_IRQ = EXCEPTIONS, IRQS = 16, CASCADE = 2, END = 0x20 };
 enum { CODE_SEGMENT = 0x08, INTERRUPT_GATE = 0x8E00 };
 
 struct gate {
@@ -33,12 +33,15 @@ static void set_gate(int number, const uint8_t *entry) {
     gates[number] = (struct gate){offset, CODE_SEGMENT, INTERRUPT_GATE, offset >> 16};
 }
 
-/* The four words that start an 8259: edge triggered, cascaded, and ending each interrupt by itself. */
+/* The four words that start an 8259: edge triggered, cascaded, and told when an interrupt has ended. If it ended them by
+ * itself, the line from the second to the first would stay up while another one waits, and the first, which sees only
+ * that it rises, would never hear from the second again.
+ */
 static void start_pic(uint16_t port, uint8_t vector, uint8_t cascade) {
     outb(port, 0x11);
     outb(port + 1, vector);
     outb(port + 1, cascade);
-    outb(port + 1, 0x03);
+    outb(port + 1, 0x01);
     outb(port + 1, 0xFF);
 }
 
@@ -59,6 +62,13 @@ void interrupts_start(void) {
 void interrupts_allow(uint8_t irq) {
     uint16_t mask = (irq < 8 ? PIC1 : PIC2) + 1;
     outb(mask, inb(mask) & ~(1 << irq % 8));
+}
+
+void interrupts_wait(void) {
+    outb(PIC2, END);
+    outb(PIC1, END);
+    /* Nothing can come between the two: `sti` takes effect after the instruction that follows it. */
+    __asm__ volatile("sti; hlt" : : : "memory");
 }
 
 __attribute__((noreturn)) void panic(const struct frame *frame) {

@@ -14,3 +14,6 @@ enum { IRQ_TIMER = 0, IRQ_COM2 = 3, IRQ_CLOCK = 8 };
 void interrupts_start(void);
 
 void interrupts_allow(uint8_t irq);
+
+/* Sleep until the next interrupt. The one before has been seen to; one that came meanwhile ends this at once. */
+void interrupts_wait(void);
