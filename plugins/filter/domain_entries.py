@@ -23,8 +23,8 @@ description:
     M(winguest.shutdown.domain_shutdown) for each hypervisor. The playbook C(winguest.shutdown.shutdown) uses it.
   - A guest's entry has the domain's name and UUID (the variables C(winguest_domain), by default the guest's inventory
     name, and C(winguest_uuid)), the guest itself unless it could not be reached, what the hints of its readiness
-    recommend (C(methods); C(timeout) where it is longer, up to the hard end; C(expected_time) where updates are pending), and over all that
-    what its variable C(winguest_shutdown) says, a dictionary of options.
+    recommend (C(methods); C(timeout) where it is longer, up to the hard end; C(expected_time) where updates are
+    pending), and over all that what its variable C(winguest_shutdown) says, a dictionary of options.
 positional: variables, hypervisors, chosen, timeout, max_timeout
 options:
   _input:

@@ -23,7 +23,10 @@ from ansible_collections.winguest.shutdown.plugins.module_utils._record import R
 
 @dataclasses.dataclass(frozen=True)
 class Definition:
-    """What a domain's live XML says that matters here. agent_connected is None where libvirt does not know."""
+    """What a domain's live XML says that matters here. agent_connected is None where libvirt does not know.
+
+    memory is in bytes, what the guest has now.
+    """
 
     acpi: bool
     on_poweroff: str
@@ -31,6 +34,7 @@ class Definition:
     agent_connected: bool | None
     display: bool
     block_jobs: tuple[str, ...]
+    memory: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,6 +99,7 @@ def read_definition(xml: str) -> Definition:
             for disk in root.findall("./devices/disk")
             if disk.find("mirror") is not None and disk.find("target") is not None
         ),
+        memory=1024 * int(root.findtext("./currentMemory") or root.findtext("./memory") or 0),  # libvirt gives KiB
     )
 
 

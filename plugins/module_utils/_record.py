@@ -50,13 +50,14 @@ class Request:
 
 @dataclasses.dataclass(frozen=True)
 class Past:
-    """How one earlier shutdown went: seconds from the first request."""
+    """How one earlier shutdown went: seconds from the first request; save_seconds are those of a save by itself."""
 
     at: str
     outcome: str
     method: str
     accept_seconds: float | None
     finish_seconds: float
+    save_seconds: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,11 +125,12 @@ def _request(element: ET.Element) -> Request:
 
 def _past(element: ET.Element) -> Past:
     get = element.attrib
-    accept = get.get("accept_seconds")
+    accept, save = get.get("accept_seconds"), get.get("save_seconds")
     return Past(
         at=get["at"],
         outcome=get["outcome"],
         method=get.get("method", ""),
         accept_seconds=None if accept is None else float(accept),
         finish_seconds=float(get["finish_seconds"]),
+        save_seconds=None if save is None else float(save),
     )

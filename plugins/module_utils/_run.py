@@ -37,12 +37,16 @@ from ansible_collections.winguest.shutdown.plugins.module_utils._ladder import (
     final_action_due,
     still_wanted,
 )
+from ansible_collections.winguest.shutdown.plugins.module_utils._order import Rules, Wish
 from ansible_collections.winguest.shutdown.plugins.module_utils._policy import Policy
 from ansible_collections.winguest.shutdown.plugins.module_utils._preflight import Facts
 from ansible_collections.winguest.shutdown.plugins.module_utils._progress_file import ProgressFile
 from ansible_collections.winguest.shutdown.plugins.module_utils._record import Record
 from ansible_collections.winguest.shutdown.plugins.module_utils._sign_of_life import Proofs, SignOfLife
 from ansible_collections.winguest.shutdown.plugins.module_utils._timeline import Timeline
+from ansible_collections.winguest.shutdown.plugins.module_utils._turns import Turns
+
+ANYHOW = Wish()
 
 SETTLE_LIMIT = 10.0
 """Seconds at the end of a run for the outcomes to get into the domains' metadata."""
@@ -74,6 +78,7 @@ class Run:
         life: SignOfLife | None = None,
         progress: ProgressFile | None = None,
         errands: Errands | None = None,
+        turns: Turns | None = None,
     ) -> None:
         """abandoned tells whether the other side, to which the results would go, is gone, and ends the run.
 
@@ -87,6 +92,7 @@ class Run:
         self._errands = Errands("") if errands is None else errands
         self.stopped = ""
         self._clock_start, self._wall_start = time.monotonic(), time.time()
+        self._turns = turns if turns is not None else Turns(Rules(), self._clock_start)
         self._cases: dict[str, Case] = {}
         self._open: dict[str, None] = {}
         self._wakes: list[tuple[float, str]] = []
@@ -112,10 +118,11 @@ class Run:
         self.stopped = self.stopped or why
         self._inbox.put((None, Cancelled(why)))
 
-    def add(self, facts: Facts, policy: Policy) -> None:
+    def add(self, facts: Facts, policy: Policy, wish: Wish = ANYHOW) -> None:
         """Take a domain up; one that is off, or in a trap, has its outcome at once."""
         case = Case(facts, policy, self._timeline(facts.name), time.monotonic())
         self._cases[facts.uuid] = case
+        self._turns.add(case, wish)
         if case.end is None:
             self._open[facts.uuid] = None
 
@@ -144,11 +151,11 @@ class Run:
     def carry_out(self) -> None:
         """Run until every domain has its outcome and it is written down."""
         self.claim()
-        for uuid in list(self._open):
-            self._step(uuid, time.monotonic())
+        self._let_in()
         while self._open:
             self._send_samples()
             self._wait_for_something()
+            self._let_in()
             self._tell_progress()
         self._tell_progress(last=True)
         if self.stopped:
@@ -191,6 +198,19 @@ class Run:
                 touched[target] = None
                 self._give_up_claim(self._cases[target])
 
+    def _let_in(self) -> None:
+        """Take up the domains whose turn has come; one that ends with that may give the next one its turn."""
+        while not self.stopped:
+            now = time.monotonic()
+            moved = self._turns.next(now)
+            if not moved:
+                return
+            for case in moved:
+                if case.end is None:
+                    self._step(case.facts.uuid, now)
+                else:
+                    del self._open[case.facts.uuid]
+
     # ---- what goes out
 
     def _step(self, uuid: str, now: float) -> None:
@@ -205,6 +225,8 @@ class Run:
                 del self._open[uuid]
                 self._write_outcome(case)
             elif isinstance(step, Do):
+                if uuid in self._turns.waiting:
+                    return
                 if step.act in PROVED_ACTS and self._proofs.missing(uuid):
                     self._wake_later(uuid, now + PROOF_LOOK, now)
                     return
@@ -225,7 +247,7 @@ class Run:
             case.fold(Asked("sample"), now)
             return
         case.acted = True
-        case.note(now, "asked", step.why)
+        case.note(now, "asked", case.why(step))
         call = self._call(case, step, now)
         case.fold(Asked(step.act), now)
         if first_request and not case.facts.record_error:

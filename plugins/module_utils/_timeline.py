@@ -31,6 +31,10 @@ class Timeline:
         """The time of day, in seconds since the epoch, at this time of the run's clock."""
         return self._wall_start + at - self._clock_start
 
+    def seconds(self, at: float) -> float:
+        """The seconds since the run began at this time of its clock."""
+        return round(at - self._clock_start, 3)
+
     def add(self, at: float, kind: str, text: str) -> None:
         """kind is found, asked, seen or ended."""
         seconds = round(at - self._clock_start, 3)

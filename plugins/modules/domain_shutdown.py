@@ -71,16 +71,22 @@ options:
         then
         belong together) and any of the options of this module from O(methods) to O(waive), which then hold for that
         domain in place of the task's own.
+      - Besides, such a dictionary may have C(tier), an integer, V(0) by default. Domains of a lower tier are shut down
+        before those of a higher one, which begin when every domain of the tier before has an outcome; see
+        O(continue_after).
+      - And it may have C(expected_time), the seconds that this guest is expected to take from the first request until
+        it is off, a float. See O(budget) for what is expected of one without it.
       - A domain that does not exist, or that is named twice (by name and by UUID, for example), is an error, and then
         nothing is asked of any domain.
       - An empty list is an error.
-      - Exactly one of O(domains) and O(all) is required.
+      - With O(all=true) these are the domains with options of their own, and those of all others are the task's.
+        Without it they are all that is shut down.
     type: list
     elements: raw
   all:
     description:
       - Shut down all domains of the hypervisor, defined or transient; those that are off are reported as such.
-      - Exactly one of O(domains) and O(all) is required.
+      - One of O(domains) and O(all) is required.
     type: bool
     default: false
   name_pattern:
@@ -252,6 +258,53 @@ options:
       - It must be writable when any domain has O(on_timeout=force); otherwise nothing is asked of any domain.
     type: path
     default: /var/lib/winguest/evidence
+  continue_after:
+    description:
+      - Outcomes with which a domain does not hold up the next tier, besides C(already_off), C(graceful), C(saved) and
+        C(forced), which never do.
+      - Domains of a tier that is held up, and of those after it, end as C(refused), and nothing is asked of them.
+    type: list
+    elements: str
+    choices: [left_running, refused, restarted, vanished, error]
+    default: []
+  parallel:
+    description:
+      - How many domains are being shut down at once, in the order of O(domains) within their tier. V(0) is no limit.
+      - For one that waits for its turn no clock runs, and nothing is measured. What stands in the way of its shutdown
+        is looked for once, when the run begins.
+    type: int
+    default: 0
+  budget:
+    description:
+      - Seconds that all of it may take ("the UPS lasts 15 minutes"), from the start of the module. Without it there is
+        no such limit. At least 1.
+      - A guest is expected to take its C(expected_time) (see O(domains)). Without that it is the second longest of its
+        latest graceful shutdowns on record, of up to ten, or the longest while there are fewer than five, and a quarter
+        more. Without a record it is O(timeout). The forecast adds O(baseline_time) and a second, and goes through the
+        tiers in their order, with O(parallel) domains at once. It is in RV(forecast) and RV(domains[].forecast).
+      - The clocks are fitted to the budget. O(timeout) and O(max_timeout) of each guest become so much shorter, and
+        never longer, that its final action ends within the budget too, and that later tiers find the time that they are
+        expected to need. O(accept_timeout) is shortened so that each method has its turn. The hard end thus comes
+        earlier than O(max_timeout) says, also for a guest that is still seen working. With O(on_timeout=force) that
+        guest is then powered off in the middle of its work.
+      - What cannot fit is settled by its own policy when its turn comes. With O(on_timeout=save) it is saved straight
+        away, without a request. With O(on_timeout=leave) it is left running, and asked nothing. With
+        O(on_timeout=force) it is asked, has what time there is, and is forced when these clocks have run out; that is
+        never less than O(accept_timeout) after the first request, even if the budget is exceeded by that.
+      - A save is reckoned at the longest one on record and a quarter more, or by O(save_rate). Saves are reckoned one
+        after the other. A forced stop is reckoned at 10 seconds, four at a time. Another 3 seconds are kept for each
+        tier, and 2 for the end of the run. A final action that takes longer than that is not cut short, so the budget
+        is then exceeded.
+      - When a run is later than forecast, what has not had its turn is fitted again to what is left.
+      - A budget in which not even that can be done, or in which no domain would be off, is an error, and nothing is
+        asked of any domain; in check mode, too.
+    type: float
+  save_rate:
+    description:
+      - MiB a second at which managed saves write to this hypervisor's storage, all together; for the forecast of saves
+        that are not on record. At least 1.
+    type: float
+    default: 100
   progress_interval:
     description:
       - Seconds between two looks at how far the run is. A line is shown when something has changed since the last one,
@@ -327,6 +380,21 @@ EXAMPLES = r"""
     max_timeout: 300
     on_timeout: force
     evidence_dir: /srv/evidence
+
+- name: Within the 15 minutes of the UPS, the applications before their database
+  winguest.shutdown.domain_shutdown:
+    domains:
+      - name: app01
+        expected_time: 120
+        on_timeout: force
+      - name: app02
+      - name: sql01
+        tier: 1
+        expected_time: 400
+        on_timeout: save
+    continue_after: [left_running]
+    budget: 900
+    save_rate: 400
 """
 
 RETURN = r"""
@@ -421,6 +489,59 @@ domains:
       type: list
       elements: str
       sample: ["press the ACPI power button twice, 0.5 s apart, every 10 s until accepted, for up to 60 s"]
+    forecast:
+      description: What was foretold of it before anything was asked, to be compared with what happened; null for a
+        domain that had its outcome then.
+      returned: always
+      type: dict
+      contains:
+        tier:
+          description: Its tier.
+          returned: always
+          type: int
+          sample: 1
+        expected_seconds:
+          description: Seconds from the first request until it is off.
+          returned: always
+          type: float
+          sample: 400.0
+        source:
+          description: Where they come from, V(expected_time), V(record) or V(timeout), which is only a bound.
+          returned: always
+          type: str
+          sample: expected_time
+        start_seconds:
+          description: When its turn comes, in seconds since the run began; null when its tier is never started.
+          returned: always
+          type: float
+          sample: 124.1
+        end_seconds:
+          description: When it is off, saved or left, in seconds since the run began; null when its tier is never
+            started.
+          returned: always
+          type: float
+          sample: 528.1
+        fits:
+          description: Whether it fits O(budget) and its tier is started; without a budget everything else fits.
+          returned: always
+          type: bool
+          sample: true
+        becomes:
+          description: The outcome that it has if all goes as foretold, C(graceful), C(saved), C(forced),
+            C(left_running) or C(refused).
+          returned: always
+          type: str
+          sample: graceful
+        timeout:
+          description: The finish clock as fitted to O(budget), in seconds; null when nothing is asked of it.
+          returned: always
+          type: float
+          sample: 300.0
+        max_timeout:
+          description: The hard end as fitted to O(budget), in seconds; null when nothing is asked of it.
+          returned: always
+          type: float
+          sample: 471.2
     timeline:
       description: What was found, asked and seen, and how it ended.
       returned: always
@@ -462,11 +583,55 @@ totals:
   returned: when the domains could be found
   type: dict
   sample: {"domains": 3, "forced": 1, "graceful": 2}
+forecast:
+  description: What was foretold of the whole run before anything was asked, in check mode and otherwise.
+  returned: when the domains could be found
+  type: dict
+  contains:
+    budget:
+      description: O(budget); null without one.
+      returned: always
+      type: float
+      sample: 900.0
+    expected_seconds:
+      description: Seconds that all of it takes if all goes as foretold, since the run began.
+      returned: always
+      type: float
+      sample: 528.1
+    fits:
+      description: The names of the domains that fit.
+      returned: always
+      type: list
+      elements: str
+      sample: [app01, app02, sql01]
+    does_not_fit:
+      description: The other ones that had no outcome before, in the same order.
+      returned: always
+      type: list
+      elements: dict
+      sample: []
+      contains:
+        name:
+          description: The domain's name.
+          returned: always
+          type: str
+          sample: db02
+        becomes:
+          description: What becomes of it, as in RV(domains[].forecast.becomes).
+          returned: always
+          type: str
+          sample: saved
+        reason:
+          description: Why it does not fit.
+          returned: always
+          type: str
+          sample: 600.0 s by forecast (by record) do not fit the budget, which leaves it 240.0 s
 """
 
 import dataclasses
 import select
 import signal
+import time
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
@@ -481,6 +646,7 @@ from ansible_collections.winguest.shutdown.plugins.module_utils._hypervisor impo
     Inbox,
     LibvirtError,
 )
+from ansible_collections.winguest.shutdown.plugins.module_utils._order import HOLDING, Wish, make_rules, make_wish
 from ansible_collections.winguest.shutdown.plugins.module_utils._places import PlaceError, runtime_folder
 from ansible_collections.winguest.shutdown.plugins.module_utils._policy import (
     LONGEST,
@@ -499,6 +665,7 @@ from ansible_collections.winguest.shutdown.plugins.module_utils._selection impor
     read_entries,
 )
 from ansible_collections.winguest.shutdown.plugins.module_utils._sign_of_life import SignOfLife
+from ansible_collections.winguest.shutdown.plugins.module_utils._turns import BudgetError, Turns
 
 POLICY_OPTIONS: dict[str, dict[str, t.Any]] = {
     "methods": {"type": "list", "elements": "str", "choices": list(METHODS), "default": list(METHODS)},
@@ -527,12 +694,25 @@ OPTIONS: dict[str, dict[str, t.Any]] = {
     **_selection.OPTIONS,
     **POLICY_OPTIONS,
     "evidence_dir": {"type": "path", "default": "/var/lib/winguest/evidence"},
+    "continue_after": {"type": "list", "elements": "str", "choices": list(HOLDING), "default": []},
+    "parallel": {"type": "int", "default": 0},
+    "budget": {"type": "float"},
+    "save_rate": {"type": "float", "default": 100},
     "progress_interval": {"type": "float", "default": 5},
     "controller_timeout": {"type": "float", "default": 12},
     "watched": {"type": "bool", "default": False},
 }
 
-DOMAIN_OPTIONS = entry_options(POLICY_OPTIONS)
+WISHES: dict[str, dict[str, t.Any]] = {"tier": {"type": "int"}, "expected_time": {"type": "float"}}
+"""The options that only a domain may have."""
+
+EXPECTED = (
+    *(PolicyError, BudgetError, PlaceError, HypervisorError),
+    *(_facts.SelectionError, _evidence.EvidenceError),
+)
+"""Errors whose text says all that the user has to know; nothing was asked of any domain."""
+
+DOMAIN_OPTIONS = entry_options({**POLICY_OPTIONS, **WISHES})
 
 
 class Wanted(t.NamedTuple):
@@ -542,13 +722,15 @@ class Wanted(t.NamedTuple):
     name: str | None
     uuid: str | None
     policy: Policy
+    wish: Wish = Wish()
 
 
 def read_domains(entries: t.Sequence[t.Any], defaults: t.Mapping[str, t.Any]) -> list[Wanted]:
     """The entries of domains with their policies. Raises PolicyError with all that is wrong with them."""
 
     def make(entry: _selection.Entry) -> Wanted:
-        return Wanted(entry.where, entry.name, entry.uuid, make_policy({**defaults, **entry.own}, entry.where))
+        policy = make_policy({**defaults, **entry.own}, entry.where)
+        return Wanted(entry.where, entry.name, entry.uuid, policy, make_wish(entry.own, entry.where))
 
     try:
         return read_entries(entries, DOMAIN_OPTIONS, make)
@@ -560,13 +742,14 @@ def check(module: AnsibleModule) -> list[Wanted]:
     """The wanted domains, none with all=true. Whatever can be known to be wrong without libvirt is found here."""
     params = module.params
     try:
-        check_selection(params, "shut down")
+        check_selection(params, "shut down", both=True)
     except ValueError as error:
         raise PolicyError(str(error)) from error
     for name, least in (("progress_interval", 0.0), ("controller_timeout", 4.0)):
         if not least <= params[name] <= LONGEST:
             raise PolicyError(f"{name} is {params[name]:g}; it must be a number from {least:g} to {LONGEST:g}")
     task = make_policy(params, "the task")
+    make_rules(params)
     wanted = read_domains(params["domains"] or [], params)
     policies = [entry.policy for entry in wanted] or [task]
     if not module.check_mode and any(policy.on_timeout == "force" for policy in policies):
@@ -601,28 +784,36 @@ def go_into_background(module: AnsibleModule) -> Watch:
     )
 
 
+def choose(params: t.Mapping[str, t.Any], connection: t.Any, wanted: list[Wanted]) -> list[tuple[t.Any, Policy, Wish]]:
+    """The domains to shut down, each with what is said of it: by its entry, or else by the task."""
+    found = _facts.find(connection, [(entry.where, entry.name, entry.uuid) for entry in wanted])
+    if not params["all"]:
+        return [(domain, entry.policy, entry.wish) for domain, entry in zip(found, wanted)]
+    own = {domain.UUIDString(): (domain, entry.policy, entry.wish) for domain, entry in zip(found, wanted)}
+    policy = make_policy(params, "the task")
+    others = _facts.all_domains(connection, params["name_pattern"])
+    return list({**{domain.UUIDString(): (domain, policy, Wish()) for domain in others}, **own}.values())
+
+
 def shut_down(module: AnsibleModule, wanted: list[Wanted], watch: Watch | None) -> dict[str, t.Any]:
     """Take up the domains, carry the run out unless in check mode, and return the results."""
+    turns = Turns(make_rules(module.params), time.monotonic())
     inbox = Inbox()
     hypervisor = Hypervisor(module.params["uri"], inbox)
     claims = claims_for(hypervisor.connection, runtime_folder())
     if watch is None:
-        run = Run(hypervisor, inbox, module.params["evidence_dir"], controller_gone, claims)
+        run = Run(hypervisor, inbox, module.params["evidence_dir"], controller_gone, claims=claims, turns=turns)
     else:
-        run = Run(hypervisor, inbox, module.params["evidence_dir"], claims=claims, **watch._asdict())
+        run = Run(hypervisor, inbox, module.params["evidence_dir"], claims=claims, turns=turns, **watch._asdict())
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, lambda received, frame: run.stop(f"{signal.Signals(received).name} received"))
-    if module.params["all"]:
-        policy = make_policy(module.params, "the task")
-        chosen = [(d, policy) for d in _facts.all_domains(hypervisor.connection, module.params["name_pattern"])]
-    else:
-        found = _facts.find(hypervisor.connection, [(entry.where, entry.name, entry.uuid) for entry in wanted])
-        chosen = [(domain, entry.policy) for domain, entry in zip(found, wanted)]
-    for domain, policy in chosen:
+    for domain, policy, wish in choose(module.params, hypervisor.connection, wanted):
         if watch is None and not module.check_mode:
             policy = dataclasses.replace(policy, guest="")  # nobody is there to do errands
         if not run.stopped:
-            run.add(_facts.gather(domain), policy)
+            run.add(_facts.gather(domain), policy, wish)
+    if not run.stopped:
+        turns.foretell(time.monotonic())
     if module.check_mode:
         run.plan()
     else:
@@ -631,8 +822,8 @@ def shut_down(module: AnsibleModule, wanted: list[Wanted], watch: Watch | None) 
     if run.unrecorded and not run.stopped:
         module.warn(f"The outcome could not be written into the metadata of: {', '.join(run.unrecorded)}.")
     results = [case.result() for case in run.cases]
-    changed = any(result["outcome"] == "planned" for result in results) or any(case.acted for case in run.cases)
-    return {"changed": changed, "domains": results, "totals": totals(results)}
+    changed = any(case.acted or case.would_act for case in run.cases)
+    return {"changed": changed, "domains": results, "totals": totals(results), "forecast": turns.forecast}
 
 
 def main() -> None:
@@ -644,7 +835,7 @@ def main() -> None:
         wanted = check(module)
         watched = module.params["watched"] and not module.check_mode
         result = shut_down(module, wanted, go_into_background(module) if watched else None)
-    except (PolicyError, PlaceError, _facts.SelectionError, _evidence.EvidenceError, HypervisorError) as error:
+    except EXPECTED as error:
         module.fail_json(msg=str(error))
     except LibvirtError as error:
         module.fail_json(msg=f"libvirt failed while the domains were looked at, and nothing was asked of any: {error}")

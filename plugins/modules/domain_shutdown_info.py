@@ -178,6 +178,11 @@ domains:
           returned: always
           type: float
           sample: 24.803
+        save_seconds:
+          description: Seconds of them that the managed save took; null for a guest that was not saved by the run.
+          returned: always
+          type: float
+          sample: null
     evidence:
       description: What was kept of the guest before it was forced, the latest 20 times, the newest first.
       returned: always

@@ -58,7 +58,7 @@ def test_hints_are_heeded_and_the_guests_own_options_come_over_them() -> None:
 
 
 def test_no_recommendation_is_later_than_a_hard_end() -> None:
-    variables = {"web01": {"guest_readiness_result": {"hints": HINTS}}}
+    variables: dict[str, dict[str, Any]] = {"web01": {"guest_readiness_result": {"hints": HINTS}}}
     made = domain_entries(["web01"], variables, ["hv1"], ["web01"], 300, 600)
     assert made["hv1"][0]["timeout"] == 600
     variables["web01"]["winguest_shutdown"] = {"max_timeout": 400}
