@@ -106,6 +106,7 @@ def begin(inventory: Inventory, playbook: str | Tasks, *arguments: str, show: bo
     command = [sys.executable, "-m", "ansible", "playbook", "--inventory", str(inventory_file), playbook, *arguments]
     process = subprocess.Popen(
         command,
+        cwd=path,  # where a report goes that nobody has asked for
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=None if show else subprocess.PIPE,

@@ -223,7 +223,9 @@ def evening() -> Fleet:
     fleet.add_hypervisor("hv-north", {**north, "dc01": "dc", "files01": "files", "build07": "hung"})
     south = {"web04": "web", "web05": "web", "app03": "app", "sql02": "sql", "term01": "updates", "kiosk03": "deaf"}
     fleet.add_hypervisor(
-        "hv-south", {**south, "term02": "vetoed", "lab-old": "trap", "spare01": "off", "büro-drucker": "app"}, EVENING + 4
+        "hv-south",
+        {**south, "term02": "vetoed", "lab-old": "trap", "spare01": "off", "büro-drucker": "app"},
+        EVENING + 4,
     )
     fleet.hypervisors.append("hv-east")
     fleet.hostvars["hv-east"] = {
