@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -19,6 +20,7 @@ import pytest
 import yaml
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.winguest.shutdown.plugins.module_utils._acts import read_record
+from ansible_collections.winguest.shutdown.plugins.module_utils._order import Wish
 from ansible_collections.winguest.shutdown.plugins.module_utils._policy import (
     FIELDS,
     Policy,
@@ -32,6 +34,8 @@ from ansible_collections.winguest.shutdown.plugins.modules.domain_shutdown impor
     EXAMPLES,
     OPTIONS,
     POLICY_OPTIONS,
+    RETURN,
+    WISHES,
     read_domains,
 )
 from hypothesis import example, given, settings
@@ -56,7 +60,8 @@ def test_the_options_are_those_that_are_documented() -> None:
 
 def test_the_options_of_a_domain_are_those_of_the_task_without_defaults() -> None:
     assert list(POLICY_OPTIONS) == list(FIELDS)
-    assert DOMAIN_OPTIONS.keys() == POLICY_OPTIONS.keys() | {"name", "uuid"}
+    assert DOMAIN_OPTIONS.keys() == POLICY_OPTIONS.keys() | WISHES.keys() | {"name", "uuid"}
+    assert WISHES.keys() == {field.name for field in dataclasses.fields(Wish)}
     for name, option in POLICY_OPTIONS.items():
         assert DOMAIN_OPTIONS[name] == {key: value for key, value in option.items() if key != "default"}
 
@@ -78,17 +83,22 @@ def test_the_examples_are_tasks_with_these_options() -> None:
 
 def test_domains_in_all_spellings() -> None:
     defaults = {"timeout": 600.0, "methods": ["acpi"], "wake": True}
-    entries = ["web01", {"name": "sql01", "timeout": "30", "wake": "no"}, {"uuid": NOWHERE, "methods": []}]
+    entries = [
+        "web01",
+        {"name": "sql01", "timeout": "30", "wake": "no"},
+        {"uuid": NOWHERE, "methods": [], "tier": "2", "expected_time": "7.5"},
+    ]
     task = Policy(methods=("acpi",), timeout=600)
     assert [tuple(wanted) for wanted in read_domains(entries, defaults)] == [
-        ("domains[0] (web01)", "web01", None, task),
+        ("domains[0] (web01)", "web01", None, task, Wish()),
         (
             "domains[1] (sql01)",
             "sql01",
             None,
             Policy(methods=("acpi",), accept_timeout=30, timeout=30, wake=False),
+            Wish(),
         ),
-        (f"domains[2] ({NOWHERE})", None, NOWHERE, Policy(methods=(), timeout=600)),
+        (f"domains[2] ({NOWHERE})", None, NOWHERE, Policy(methods=(), timeout=600), Wish(2, 7.5)),
     ]
 
 
@@ -103,6 +113,9 @@ def test_domains_in_all_spellings() -> None:
         ([{"name": "a", "evidence_dir": "/x"}], ["domains[0] (a): ", "evidence_dir"]),
         ([{"name": "a", "timeout": "long"}], ["domains[0] (a): ", "timeout", "float"]),
         ([{"name": "a", "on_timeout": "kill"}], ["domains[0] (a): ", "on_timeout", "leave, save, force", "kill"]),
+        ([{"name": "a", "tier": "first"}], ["domains[0] (a): ", "tier", "int"]),
+        ([{"name": "a", "expected_time": -1}], ["domains[0] (a): expected_time is -1; it must be a number from 0"]),
+        ([{"name": "a", "budget": 9}], ["domains[0] (a): ", "nsupported", "budget"]),
         ([{"name": "a", "methods": ["ssh"]}], ["domains[0] (a): ", "methods", "acpi, agent", "ssh"]),
         ([{"name": "a", "waive": ["domain_acpi"]}], ["domains[0] (a): ", "waive", "domain_acpi"]),
         ([{"name": "a", "wake": "perhaps"}], ["domains[0] (a): ", "wake", "perhaps"]),
@@ -172,6 +185,17 @@ def run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Iterator[Run]:
             "evidence_dir '/proc/no/such' cannot be written to",
         ),
         ({"domains": ["a"], "on_timeout": "kill"}, "value of on_timeout must be one of: leave, save, force"),
+        (
+            {"domains": ["a"], "parallel": -1},
+            "the task: parallel is -1; it must be 0 (no limit) or a number of domains",
+        ),
+        ({"domains": ["a"], "budget": 0}, "the task: budget is 0; it must be a number from 1"),
+        ({"all": True, "save_rate": 0}, "the task: save_rate is 0; it must be a number from 1"),
+        (
+            {"domains": ["a"], "continue_after": ["graceful"]},
+            "value of continue_after must be one or more of: left_run",
+        ),
+        ({"domains": ["a"], "tier": 1}, "Unsupported parameters for"),
         ({"domains": ["a"], "uri": "test:///no/such"}, "cannot connect to libvirt at uri 'test:///no/such'"),
         ({"domains": ["no such", {"uuid": NOWHERE}]}, "domains[0] (no such): there is no domain with name 'no such'"),
         ({"domains": ["test", {"name": "test"}]}, "domains[1] (test) and domains[0] (test) are the same domain test"),
