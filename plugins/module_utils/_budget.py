@@ -92,10 +92,10 @@ def plan(jobs: t.Sequence[Job], now: float, deadline: float, parallel: int, late
     limit = deadline
     for tier, slots, length in reversed(list(zip(tiers, chosen, lengths))):
         start -= length
-        last_begin = max((slot.begin for slot in slots.values()), default=start)
+        last = _last_begin(slots.values(), _running(tier, start, parallel), parallel)
         spare = max(0.0, limit - start - length)
         for key, slot in slots.items():
-            more = limit - reserve(tier) - slot.end if slot.begin >= last_begin else spare
+            more = limit - reserve(tier) - slot.end if slot.begin >= last else spare
             planned[key] = dataclasses.replace(slot, until=slot.until + max(0.0, more))
         limit -= length
     return planned
@@ -166,6 +166,13 @@ def _choose(tier: t.Sequence[Job], start: float, limit: float, parallel: int) ->
         begin, end = take(places, start, job.length + final if fits else leasts[number], parallel)
         slots[job.key] = Slot(begin, end, fits, end - final)
     return slots
+
+
+def _last_begin(slots: t.Collection[Slot], running: t.Iterable[float], parallel: int) -> float:
+    """From when on nobody waits for a place of those that begin then; never, where more begin than there are places."""
+    last = max((slot.begin for slot in slots), default=0.0)
+    under_way = sum(end >= last for end in running) + sum(slot.begin >= last or slot.end > last for slot in slots)
+    return last if not parallel or under_way <= parallel else math.inf
 
 
 def fit_clocks(policy: Policy, seconds: float) -> Policy:

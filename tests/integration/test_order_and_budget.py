@@ -82,7 +82,7 @@ def test_the_forecast_and_what_then_happened(hypervisor: Hypervisor) -> None:
         AcpiGuest("hangs", "press=hang"),
         AcpiGuest("last", "press=obey delay=1000"),
     )
-    entries = [
+    entries: list[dict[str, Any]] = [
         {"name": "quick", "expected_time": 3},
         {"name": "known"},
         {"name": "long-saved", "expected_time": 600, "on_timeout": "save"},
