@@ -5,9 +5,9 @@
 
 """One budget of time for all domains of a hypervisor: what fits, and how long each may take. Pure.
 
-A tier takes the time until the last of its guests is off by itself, and then, at the worst, that of all its final
-actions. Saves share the hypervisor's storage, so their times add up, and forced stops go four at a time. Both are kept
-free for every domain that is not off yet, in its own tier and in the later ones. What then remains is given away:
+A tier takes the time until the last of its guests is off by itself, and then, at the worst, that of its final actions.
+Saves share the hypervisor's storage, so their times add up; forced stops go four at a time. Both are kept free for
+every domain that is not off yet, in its own tier and in the later ones. What then remains is given away:
 
 * first to guests to go by themselves, in their order, each as long as the forecast says. One for which there is not
   enough left does not fit. One that may be forced is asked all the same, and has the least time that was kept for it;
@@ -61,7 +61,7 @@ class Job:
 
 @dataclasses.dataclass(frozen=True)
 class Slot:
-    """When a domain is taken up and off, its final action apart, on the run's clock.
+    """When a domain is taken up, and when it is off, by itself or by force, on the run's clock.
 
     until: when its clocks have to run out, so that final actions and all those that come after it have their time.
     """
@@ -82,36 +82,39 @@ def plan(jobs: t.Sequence[Job], now: float, deadline: float, parallel: int, late
     lengths = []
     start = now
     for number, tier in enumerate(tiers):
-        later = sum(_least(other, 0.0, parallel) for other in tiers[number + 1 :])
+        later = sum(_least(other, parallel) for other in tiers[number + 1 :])
         slots = _choose(tier, start, deadline - later - reserve(tier) + late, parallel)
         chosen.append(slots)
-        lengths.append(max([*_running(tier, start), *(slot.end for slot in slots.values())]) - start + reserve(tier))
+        ends = [start, *_running(tier, start, parallel), *(slot.end for slot in slots.values())]
+        lengths.append(max(ends) - start + reserve(tier))
         start += lengths[-1]
     planned: dict[str, Slot] = {}
     limit = deadline
     for tier, slots, length in reversed(list(zip(tiers, chosen, lengths))):
         start -= length
-        last_begin = max((slot.begin for slot in slots.values()), default=start)
-        clocks_end = limit - reserve(tier)
+        last = _last_begin(slots.values(), _running(tier, start, parallel), parallel)
         spare = max(0.0, limit - start - length)
         for key, slot in slots.items():
-            until = clocks_end if slot.begin >= last_begin else slot.end + spare
-            planned[key] = dataclasses.replace(slot, until=max(until, slot.end))
+            more = limit - reserve(tier) - slot.end if slot.begin >= last else spare
+            planned[key] = dataclasses.replace(slot, until=slot.until + max(0.0, more))
         limit -= length
     return planned
 
 
 def needed(jobs: t.Sequence[Job], parallel: int) -> float:
     """The seconds without which not even all that does not fit could be settled."""
-    return sum(_least(tier, 0.0, parallel) for tier in in_tiers(jobs))
+    return sum(_least(tier, parallel) for tier in in_tiers(jobs))
 
 
 def reserve(tier: t.Iterable[Job]) -> float:
-    """The seconds that are kept for the final actions of a tier."""
-    tier = list(tier)
-    saves = sum(job.save for job in tier if job.on_timeout == "save")
+    """The seconds that are kept for a tier's saves."""
+    return LATENCY + sum(job.save for job in tier if job.on_timeout == "save")
+
+
+def _force_time(tier: t.Iterable[Job], parallel: int) -> float:
+    """What a forced stop takes at most where all that may come at once do."""
     forces = sum(job.on_timeout == "force" for job in tier)
-    return LATENCY + saves + FORCE_TIME * math.ceil(forces / FORCES_AT_ONCE)
+    return FORCE_TIME * math.ceil(min(forces, parallel or forces) / FORCES_AT_ONCE)
 
 
 def in_tiers(jobs: t.Iterable[Job]) -> list[list[Job]]:
@@ -133,30 +136,43 @@ def take(places: list[float], start: float, length: float, parallel: int) -> tup
     return begin, begin + length
 
 
-def _running(tier: t.Iterable[Job], start: float) -> list[float]:
-    """When those that were taken up are done at the latest, and at least the start."""
-    return [start, *(max(start, job.until) for job in tier if job.until is not None)]
+def _running(tier: t.Sequence[Job], start: float, parallel: int) -> list[float]:
+    """When those that were taken up are off at the latest, saves apart."""
+    force_time = _force_time(tier, parallel)
+    finals = [(job.until, force_time if job.on_timeout == "force" else 0.0) for job in tier if job.until is not None]
+    return [max(start, until + final) for until, final in finals]
 
 
-def _least(tier: t.Sequence[Job], start: float, parallel: int) -> float:
+def _least(tier: t.Sequence[Job], parallel: int) -> float:
+    force_time = _force_time(tier, parallel)
     places: list[float] = []
-    ends = [take(places, start, job.least, parallel)[1] for job in tier]
-    return max(ends) - start + reserve(tier)
+    lengths = [job.least + force_time if job.on_timeout == "force" else 0.0 for job in tier]
+    return max(take(places, 0.0, length, parallel)[1] for length in lengths) + reserve(tier)
 
 
 def _choose(tier: t.Sequence[Job], start: float, limit: float, parallel: int) -> dict[str, Slot]:
     """The slots of a tier in which every guest that fits has its time, and every other one its least."""
-    places = _running(tier, start)[1:]
+    places = _running(tier, start, parallel)
     heapq.heapify(places)
     waiting = [job for job in tier if job.until is None]
+    finals = [_force_time(tier, parallel) if job.on_timeout == "force" else 0.0 for job in waiting]
+    leasts = [job.least + final for job, final in zip(waiting, finals)]
     slots = {}
-    for number, job in enumerate(waiting):
+    for number, (job, final) in enumerate(zip(waiting, finals)):
         trial = list(places)
-        end = take(trial, start, job.length, parallel)[1]
-        behind = [job.least for job in waiting[number + 1 :] if job.least] if parallel else []
+        end = take(trial, start, job.length + final, parallel)[1]
+        behind = filter(None, leasts[number + 1 :]) if parallel else ()
         fits = max([end, *(take(trial, start, least, parallel)[1] for least in behind)]) <= limit
-        slots[job.key] = Slot(*take(places, start, job.length if fits else job.least, parallel), fits, limit)
+        begin, end = take(places, start, job.length + final if fits else leasts[number], parallel)
+        slots[job.key] = Slot(begin, end, fits, end - final)
     return slots
+
+
+def _last_begin(slots: t.Collection[Slot], running: t.Iterable[float], parallel: int) -> float:
+    """From when on nobody waits for a place of those that begin then; never, where more begin than there are places."""
+    last = max((slot.begin for slot in slots), default=0.0)
+    under_way = sum(end >= last for end in running) + sum(slot.begin >= last or slot.end > last for slot in slots)
+    return last if not parallel or under_way <= parallel else math.inf
 
 
 def fit_clocks(policy: Policy, seconds: float) -> Policy:

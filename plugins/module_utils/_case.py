@@ -142,7 +142,8 @@ class Case:
     def record(self) -> Record:
         """What the domain's metadata is to say of this run now."""
         outcome = self.end.outcome if self.end else ""
-        record = dataclasses.replace(self.facts.record, request=self._request(outcome))
+        request = self.facts.record.request if self._saved_because else self._request(outcome)
+        record = dataclasses.replace(self.facts.record, request=request)
         if outcome in ("graceful", "saved"):
             record = record.with_past(self._past(outcome))
         return record
@@ -150,7 +151,8 @@ class Case:
     @property
     def to_be_recorded(self) -> bool:
         """Whether the outcome belongs into the domain's metadata and can get there."""
-        if self.end is None or self.seen.requested_at is None or self.seen.lost_at is not None:
+        nothing_done = self.seen.requested_at is None and not self._saved_because
+        if self.end is None or nothing_done or self.seen.lost_at is not None:
             return False
         if self.end.outcome in ("cancelled", "vanished") or self.facts.record_error:
             return False

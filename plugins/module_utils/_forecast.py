@@ -176,7 +176,7 @@ def foretell(
                 forecast = Forecast(number, one.expected, one.source, None, None, False, "refused", None, why)
             else:
                 slot = slots[job_.key] if slots is not None else None
-                seconds, becomes, policy = _fate(one, slot)
+                seconds, becomes, policy = _fate(one, slot, take(list(heap), now, 0.0, rules.parallel)[0])
                 begin, end = take(heap, now, seconds, rules.parallel)
                 ends.append(end)
                 fits = slot is None or slot.fits
@@ -193,14 +193,14 @@ def _before(places: t.Iterable[Place], tier: int) -> list[int]:
     return sorted({place.tier for place in places if place.tier < tier})
 
 
-def _fate(one: Open, slot: Slot | None) -> tuple[float, str, Policy | None]:
+def _fate(one: Open, slot: Slot | None, begin: float) -> tuple[float, str, Policy | None]:
     """How long it is under way by forecast, what becomes of it, and the policy with which it is asked."""
     job_, policy = one.job, one.policy
     if slot is not None:
         if not slot.fits and policy.on_timeout != "force":
             return job_.save, FINAL[policy.on_timeout], None
         least = one.expected if slot.fits else least_clock(policy)
-        policy = fit_clocks(policy, max(slot.until - slot.begin - lead(policy), least))
+        policy = fit_clocks(policy, max(slot.until - begin - lead(policy), least))
     if one.expected <= policy.max_timeout:
         return job_.soft, "graceful", policy
     final = job_.save if policy.on_timeout == "save" else FORCE_TIME if policy.on_timeout == "force" else 0.0

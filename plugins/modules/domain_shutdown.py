@@ -138,6 +138,7 @@ options:
     description:
       - The hard end, in seconds from the first request. O(on_timeout) applies then, whatever the guest is doing.
       - Must not be shorter than O(timeout).
+      - O(budget) may bring it forward, and O(timeout) with it.
       - The default is 3600, or O(timeout) where that is longer.
     type: float
   stall_timeout:
@@ -599,13 +600,13 @@ forecast:
       type: float
       sample: 528.1
     fits:
-      description: The names of the domains that fit.
+      description: The names of the domains that fit, in the order in which they have their turns.
       returned: always
       type: list
       elements: str
       sample: [app01, app02, sql01]
     does_not_fit:
-      description: The other ones that had no outcome before, in the same order.
+      description: The other ones that had no outcome before, in that order.
       returned: always
       type: list
       elements: dict
