@@ -198,13 +198,21 @@ class Run:
                 del self._open[uuid]
                 self._write_outcome(case)
             elif isinstance(step, Do):
-                if step.act in PROVED_ACTS and self._proofs.missing(uuid):
+                if step.act in PROVED_ACTS and self._must_wait(case, step.act, now):
                     self._wake_later(uuid, now + PROOF_LOOK, now)
                     return
                 self._do(case, step, now)
             else:
                 self._wake_later(uuid, step.until, now)
                 return
+
+    def _must_wait(self, case: Case, act: Act, now: float) -> bool:
+        """Whether a final action still lacks the sign of life from after its decision."""
+        waited = case.facts.uuid in self._proofs
+        missing = self._proofs.missing(case.facts.uuid)
+        if missing and not waited:
+            case.note(now, "seen", f"before the {act}, a new sign of life of the controller is waited for")
+        return missing
 
     def _wake_later(self, uuid: str, until: float, now: float) -> None:
         if not now < self._wake_at.get(uuid, 0.0) <= until:
