@@ -48,6 +48,8 @@ class Case:
         self.end: End | None = None
         self.ended_at = now
         self.acted = False
+        self.on_record: Request | None = None
+        """The request as it was written into the metadata when it was made."""
         self.evidence: list[str] = []
         self.note(now, "found", f"{facts.state} ({facts.reason})")
         self.note(now, "found", facts.record_error)

@@ -292,8 +292,8 @@ class Run:
 
     def _record_end(self, case: Case, record: Record, domain: t.Any) -> Done:
         """A run that only watched has given its claim up, and must not write over what another one has written."""
-        if case.seen.alone and record.request is not None:
-            if self._claims.take(case.facts.uuid) or not acts.still_ours(domain, record.request):
+        if case.seen.alone:
+            if self._claims.take(case.facts.uuid) or not acts.still_ours(domain, case.on_record):
                 return Done("press", "ok", "another run has it now")
         return acts.try_to_record("press", domain, record)
 
@@ -333,6 +333,7 @@ class Run:
 def _recorded(case: Case, step: Do, call: Call, silenced: t.Callable[[], bool]) -> Call:
     """The call, with the request written into the domain's metadata before it is made, which may take a while."""
     record = case.record()
+    case.on_record = record.request
 
     def write_then_call(connection: t.Any, domain: t.Any) -> Done:
         written = acts.try_to_record(step.act, domain, record)

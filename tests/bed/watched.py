@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -66,21 +67,49 @@ def play(bed: Bed, *domains: Any, **more: Any) -> ansible_run.Run:
     return begin(bed, *domains, **more).end(timeout=120)
 
 
-def end_controller(playing: ansible_run.Playing) -> None:
-    """Kill the controller with all its processes, as a machine that fails would."""
-    os.killpg(playing.process.pid, signal.SIGKILL)
+def processes_of(playing: ansible_run.Playing) -> list[int]:
+    """The controller's processes. Ansible gives each of its workers a session of its own."""
+    found = [playing.process.pid]
+    for process in found:
+        with contextlib.suppress(OSError):
+            found += map(int, Path(f"/proc/{process}/task/{process}/children").read_text(encoding="ascii").split())
+    return found
+
+
+def signal_controller(playing: ansible_run.Playing, number: signal.Signals) -> None:
+    """Send it to all its processes, as if the machine failed or hung."""
+    for process in processes_of(playing):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, number)
+
+
+def end_controller(playing: ansible_run.Playing, worker_too: bool = True) -> None:
+    """Kill the controller with all its processes, as a machine that fails would, or only its main process."""
+    if worker_too:
+        signal_controller(playing, signal.SIGKILL)
+    else:
+        playing.process.kill()
     playing.drop()
+
+
+def clear(uuid: str) -> list[Answer]:
+    """What runs with this domain have left that have ended and nobody has waited for; it is taken away."""
+    found = []
+    for ended in RUNTIME.glob("run-*/ended"):
+        with contextlib.suppress(FileNotFoundError):  # another test's, which has just been fetched
+            output = (ended.parent / "output").read_text(encoding="utf-8")
+            if uuid in output:
+                shutil.rmtree(ended.parent)
+                found.append(Answer(json.loads(output), 0))
+    return found
 
 
 def left_behind(uuid: str, timeout: float = 60) -> Answer:
     """Wait for the end of a run with this domain that nobody waits for; what it has left, which is taken away."""
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
-        for ended in RUNTIME.glob("run-*/ended"):
-            output = (ended.parent / "output").read_text(encoding="utf-8")
-            if uuid in output:
-                shutil.rmtree(ended.parent)
-                return Answer(json.loads(output), 0)
+        for answer in clear(uuid):
+            return answer
         time.sleep(0.1)
     raise TimeoutError(f"no run with the domain {uuid} has ended within {timeout:g} s")
 
