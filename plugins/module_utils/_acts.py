@@ -190,13 +190,12 @@ def _set_metadata(domain: t.Any, text: str | None, key: str | None) -> None:
     domain.setMetadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, text, key, _record.NAMESPACE, flags)
 
 
-def still_ours(domain: t.Any, request: _record.Request) -> bool:
+def still_ours(domain: t.Any, request: _record.Request | None) -> bool:
     """Whether the request on record is this one, and no later one of another run."""
     try:
-        found = read_record(domain).request
+        return read_record(domain).request == request
     except _record.RecordError:
         return False
-    return found is not None and (found.at, found.domain_id) == (request.at, request.domain_id)
 
 
 def try_to_record(act: Act, domain: t.Any, record: _record.Record) -> Done:

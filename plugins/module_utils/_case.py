@@ -50,6 +50,8 @@ class Case:
         self.end: End | None = None
         self.ended_at = now
         self.acted = False
+        self.on_record: Request | None = None
+        """The request as it was written into the metadata when it was made."""
         self.evidence: list[str] = []
         self.forecast: Forecast | None = None
         self.turn: list[str] = []

@@ -227,13 +227,21 @@ class Run:
             elif isinstance(step, Do):
                 if uuid in self._turns.waiting:
                     return
-                if step.act in PROVED_ACTS and self._proofs.missing(uuid):
+                if step.act in PROVED_ACTS and self._must_wait(case, step.act, now):
                     self._wake_later(uuid, now + PROOF_LOOK, now)
                     return
                 self._do(case, step, now)
             else:
                 self._wake_later(uuid, step.until, now)
                 return
+
+    def _must_wait(self, case: Case, act: Act, now: float) -> bool:
+        """Whether a final action still lacks the sign of life from after its decision."""
+        waited = case.facts.uuid in self._proofs
+        missing = self._proofs.missing(case.facts.uuid)
+        if missing and not waited:
+            case.note(now, "seen", f"before the {act}, a new sign of life of the controller is waited for")
+        return missing
 
     def _wake_later(self, uuid: str, until: float, now: float) -> None:
         if not now < self._wake_at.get(uuid, 0.0) <= until:
@@ -315,8 +323,8 @@ class Run:
 
     def _record_end(self, case: Case, record: Record, domain: t.Any) -> Done:
         """A run that only watched has given its claim up, and must not write over what another one has written."""
-        if case.seen.alone and record.request is not None:
-            if self._claims.take(case.facts.uuid) or not acts.still_ours(domain, record.request):
+        if case.seen.alone:
+            if self._claims.take(case.facts.uuid) or not acts.still_ours(domain, case.on_record):
                 return Done("press", "ok", "another run has it now")
         return acts.try_to_record("press", domain, record)
 
@@ -356,6 +364,7 @@ class Run:
 def _recorded(case: Case, step: Do, call: Call, silenced: t.Callable[[], bool]) -> Call:
     """The call, with the request written into the domain's metadata before it is made, which may take a while."""
     record = case.record()
+    case.on_record = record.request
 
     def write_then_call(connection: t.Any, domain: t.Any) -> Done | None:
         written = acts.try_to_record(step.act, domain, record)

@@ -73,6 +73,10 @@ class Proofs:
         self._life = life
         self._decided: dict[str, int] = {}
 
+    def __contains__(self, uuid: str) -> bool:
+        """Whether the domain waits for a sign."""
+        return uuid in self._decided
+
     def missing(self, uuid: str) -> bool:
         """Whether there has been no sign yet since this was first asked about the domain."""
         if self._life is None:

@@ -122,6 +122,11 @@ domains:
           returned: always
           type: str
           sample: "2026-11-23T10:17:03.305Z"
+        reason:
+          description: Why it ended so, where the controller had disappeared and nobody was left to be told; else empty.
+          returned: always
+          type: str
+          sample: ""
         finish_by:
           description: When its finish clock ran out.
           returned: always

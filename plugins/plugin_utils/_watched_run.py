@@ -11,10 +11,11 @@ seems to take until the run has ended, and to print what the run has printed.
 
 from __future__ import annotations
 
+import os
 import time
 import typing as t
 
-from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible.utils.vars import merge_hash
@@ -78,8 +79,10 @@ class WatchedRun(ActionBase):
     def _watch(self, ticket: Ticket) -> dict[str, t.Any]:
         """Look at the run until it has ended: what it has printed, as the result of a command."""
         shown = Shown(self._host, ticket, silent=bool(self._task.no_log))
-        wait, reached_at = 1, time.monotonic()
+        wait, reached_at, parent = 1, time.monotonic(), os.getppid()
         while True:
+            if os.getppid() != parent:  # Ansible itself was killed, and this process of it goes on by itself
+                raise AnsibleError("Ansible's main process is gone; the run on the hypervisor only watches from now on")
             answer, errors = self._look(ticket, wait)
             if answer is None:
                 if time.monotonic() - reached_at > OUT_OF_REACH_LIMIT:

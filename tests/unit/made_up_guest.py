@@ -16,6 +16,7 @@ from ansible_collections.winguest.shutdown.plugins.module_utils._ladder import (
     Cancelled,
     ConnectionBack,
     ConnectionLost,
+    ControllerLost,
     Do,
     Done,
     End,
@@ -56,6 +57,7 @@ class Guest:
     lost_at: float | None = None
     lost_for: float = 0.0
     cancel_at: float | None = None
+    alone_at: float | None = None
     events_lost: tuple[bool, ...] = ()
 
 
@@ -96,7 +98,7 @@ class World:
         heapq.heappush(self.queue, (self.now + delay, next(self.order), what))
 
     def tell(self, event: Event) -> None:
-        if self.connected or isinstance(event, (ConnectionBack, ConnectionLost, Cancelled)):
+        if self.connected or isinstance(event, (ConnectionBack, ConnectionLost, Cancelled, ControllerLost)):
             self.seen, dummy = observe(self.policy, self.seen, event, self.now)
 
     def happen(self, event: Event) -> None:
@@ -253,6 +255,8 @@ class World:
             self.at(self.guest.lost_at, self.lose)
         if self.guest.cancel_at is not None:
             self.at(self.guest.cancel_at, lambda: self.tell(Cancelled("told to stop")))
+        if self.guest.alone_at is not None:
+            self.at(self.guest.alone_at, lambda: self.tell(ControllerLost("nobody there")))
         for dummy in range(100_000):
             step = decide(self.policy, self.seen, self.now)
             if isinstance(step, End):

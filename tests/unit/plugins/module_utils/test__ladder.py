@@ -158,6 +158,39 @@ def test_promises(guest: Guest, policy: Policy, what: dict[str, Any]) -> None:
 
 
 @settings(max_examples=EXAMPLES)
+@given(guest=guests, policy=policies, alone_at=some_time, what=trouble)
+def test_without_a_controller_nothing_is_asked(
+    guest: Guest, policy: Policy, alone_at: float, what: dict[str, Any]
+) -> None:
+    guest = dataclasses.replace(guest, **what, alone_at=alone_at)
+    world = World(guest, policy)
+    history = world.run()
+    for at, do, dummy in history.asked:
+        # What happens at the very moment may come before or after the news.
+        assert do.act == "sample" or at <= alone_at, f"{do.act} was asked at {at}, alone since {alone_at}"
+    for at, do, dummy in history.begun:
+        assert at <= alone_at, f"{do.act} was begun at {at}, alone since {alone_at}"
+    seen = history.seen
+    assert history.ended_at <= bound(policy, seen.start) + guest.lost_for
+    if seen.alone and history.end.outcome == "cancelled" and not seen.cancelled:
+        assert seen.requested_at is None
+    if history.end.outcome == "left_running" and seen.alone:
+        assert "nobody there" in history.end.why
+
+
+@settings(max_examples=EXAMPLES)
+@given(guest=guests, policy=policies, alone_at=some_time)
+def test_what_a_guest_does_without_a_controller_is_seen(guest: Guest, policy: Policy, alone_at: float) -> None:
+    guest = dataclasses.replace(guest, alone_at=alone_at, events_lost=())
+    world = World(guest, policy)
+    history = world.run()
+    if (world.state, world.reason) == ("shutoff", "shutdown") and history.seen.requested_at is not None:
+        assert history.end.outcome == "graceful"
+    if history.seen.alone and history.end.outcome == "forced":
+        assert any(do.act in ("destroy", "destroy_plain") for dummy, do, seen in history.begun)
+
+
+@settings(max_examples=EXAMPLES)
 @given(guest=guests, policy=policies)
 def test_a_lost_event_never_changes_the_outcome(guest: Guest, policy: Policy) -> None:
     """For a guest without bursts of writes, since what counts as its baseline depends on when it is measured, and for
@@ -197,6 +230,20 @@ CASES = {
     "cannot be ended": (Guest(presses_needed=None, destroy="failed"), Policy(on_timeout="force"), "error"),
     "cannot be saved": (Guest(presses_needed=None, save="failed"), Policy(on_timeout="save"), "error"),
     "saves for ever": (Guest(presses_needed=None, save="never"), Policy(on_timeout="save"), "error"),
+    "is alone before it is asked": (Guest(alone_at=1.0), Policy(on_timeout="force"), "cancelled"),
+    "is alone and goes off": (Guest(works_for=100.0, alone_at=50.0), Policy(on_timeout="force"), "graceful"),
+    "is alone and stays": (Guest(presses_needed=None, alone_at=50.0), Policy(on_timeout="force"), "left_running"),
+    "is alone and may be saved": (Guest(presses_needed=None, alone_at=50.0), Policy(on_timeout="save"), "left_running"),
+    "is alone while it is forced": (
+        Guest(presses_needed=None, alone_at=310.0, act_latency=4.0),
+        Policy(on_timeout="force", stall_timeout=0),
+        "forced",
+    ),
+    "is alone, and cannot be ended gently": (
+        Guest(presses_needed=None, alone_at=310.0, act_latency=4.0, destroy="busy"),
+        Policy(on_timeout="force", stall_timeout=0),
+        "forced",
+    ),
     "is cancelled": (Guest(presses_needed=None, cancel_at=100.0), Policy(on_timeout="force"), "cancelled"),
     "libvirt stays away": (Guest(presses_needed=None, lost_at=50.0, lost_for=1e4), Policy(), "error"),
     "libvirt comes back": (Guest(works_for=30.0, lost_at=10.0, lost_for=40.0), Policy(), "graceful"),
