@@ -2,25 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+# ruff: noqa: E402 - Ansible wants the documentation before the imports
+
 """Windows domains of libvirt hypervisors as inventory hosts."""
 
 from __future__ import annotations
-
-import collections
-import sys
-import typing as t
-
-from ansible import constants
-from ansible.errors import AnsibleParserError
-from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
-from ansible_collections.winguest.shutdown.plugins.plugin_utils import _domain_inventory, _guest_names
-from ansible_collections.winguest.shutdown.plugins.plugin_utils._domain_inventory import Reading, ReadingError
-from ansible_collections.winguest.shutdown.plugins.plugin_utils._inventory_sources import (
-    OWN_OPTIONS,
-    Source,
-    read_sources,
-)
-from ansible_collections.winguest.shutdown.plugins.plugin_utils._trust import trusted, untrusted
 
 DOCUMENTATION = r"""
 name: domains
@@ -55,9 +41,9 @@ description:
     host's name for its address, as it always does.
   - "Groups are C(windows) (all guests), C(hypervisors), and for the guests C(state_STATE), C(hypervisor_NAME) and
     C(os_OS), with other characters than letters, digits and underscores replaced by underscores."
-  - C(windows) has the variable C(ansible_connection) (see O(connection)), each hypervisor C(winguest_uri), and what its
-    URI tells of the connection to it. All of it yields to C(group_vars) or C(host_vars) in the usual way. Credentials
-    are not set.
+  - C(windows) has the variable C(ansible_connection) (see O(connection)), which yields to C(group_vars). Each
+    hypervisor has C(winguest_uri) and what its URI tells of the connection to it, which like all variables of a host
+    yields to C(host_vars), and a guest's also to O(compose). Credentials are not set.
   - No name or other text from libvirt or a guest is ever evaluated as a template. A name that means something else in
     the inventory (C(localhost), a group's, a hypervisor's) is never a guest's, see O(hostname).
 requirements:
@@ -258,7 +244,24 @@ address_sources: []
 add_hypervisors: false
 """
 
-GUESTS, HYPERVISORS = "windows", "hypervisors"
+import collections
+import sys
+import typing as t
+
+from ansible import constants
+from ansible.errors import AnsibleParserError
+from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
+from ansible_collections.winguest.shutdown.plugins.plugin_utils import _domain_inventory, _guest_names
+from ansible_collections.winguest.shutdown.plugins.plugin_utils._domain_inventory import Reading, ReadingError
+from ansible_collections.winguest.shutdown.plugins.plugin_utils._inventory_sources import (
+    OWN_OPTIONS,
+    Source,
+    read_sources,
+)
+from ansible_collections.winguest.shutdown.plugins.plugin_utils._trust import trusted, untrusted
+
+GUESTS = "windows"
+HYPERVISORS = "hypervisors"
 ENDINGS = tuple(f"{name}.{ending}" for name in ("winguest", "domains") for ending in ("yml", "yaml"))
 TOLD = ("uuid", "state", "os", "os_id", "known_by", "title", "description", "memory_mib", "vcpus", "persistent")
 TOLD_TOO = ("autostart", "agent", "networks", "addresses")
@@ -318,19 +321,18 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                     known[key] = Reading(**self._cache[key])
                 except (KeyError, TypeError):
                     pass
-        missing = [source for source, key in zip(sources, keys) if key not in known]
+        # Two of another name may be one and the same to libvirt.
+        missing = {key: source for source, key in zip(sources, keys) if key not in known}
         if missing and _domain_inventory.LIBVIRT_IMPORT_ERROR:
             raise AnsibleParserError(
                 f"{self.NAME} needs libvirt's Python bindings on the controller, for {sys.executable}: "
                 f"{_domain_inventory.LIBVIRT_IMPORT_ERROR}; install the package python3-libvirt of the distribution, "
                 "or libvirt-python with pip"
             )
-        read = iter(_domain_inventory.read_all(missing) if missing else ())
-        for key in keys:
-            if key not in known:
-                reading = known[key] = next(read)
-                if cached and isinstance(reading, Reading):
-                    self._cache[key] = {"domains": reading.domains, "troubles": reading.troubles}
+        for key, reading in zip(missing, _domain_inventory.read_all(list(missing.values())) if missing else ()):
+            known[key] = reading
+            if cached and isinstance(reading, Reading):
+                self._cache[key] = {"domains": reading.domains, "troubles": reading.troubles}
         return [known[key] for key in keys]
 
     # ---- what becomes of it

@@ -13,7 +13,7 @@ import typing as t
 from ansible_collections.winguest.shutdown.plugins.module_utils import _domain_names as names
 from ansible_collections.winguest.shutdown.plugins.module_utils import _record
 from ansible_collections.winguest.shutdown.plugins.module_utils._hypervisor import failed
-from ansible_collections.winguest.shutdown.plugins.module_utils._ladder import Act, Done
+from ansible_collections.winguest.shutdown.plugins.module_utils._ladder import Act, Done, StateSeen
 from ansible_collections.winguest.shutdown.plugins.module_utils._lanes import within
 
 try:
@@ -31,6 +31,8 @@ DELIVERED_AFTER = 30.0
 that took the shutdown and did not answer (told after 60 s), so the time tells them apart."""
 
 THAW_LIMIT = 10.0
+
+POWERED_OFF_MEANWHILE = "the guest has powered off meanwhile"
 
 LANES: dict[str, str] = {
     "press": "act",
@@ -58,12 +60,24 @@ def simple(act: Act, domain: t.Any) -> Done:
     elif act == "thaw":
         return Done("thaw", "ok", f"{within(THAW_LIMIT, domain.fsThaw)} file systems")
     elif act == "save":
-        domain.managedSave(0)
+        return _save(domain)
     elif act == "abort_save":
         domain.abortJob()
     else:
         raise ValueError(act)
     return Done(act, "ok")
+
+
+def _save(domain: t.Any) -> Done:
+    """Save the domain, unless its guest has powered off by now: libvirt would save even what is left of it."""
+    try:
+        if not _has_powered_off(_state(domain)):
+            domain.managedSave(0)
+            return Done("save", "ok")
+    except libvirt.libvirtError:
+        if not _has_powered_off(_state(domain)):
+            raise
+    return Done("save", "dropped", POWERED_OFF_MEANWHILE)
 
 
 def ask_agent(domain: t.Any) -> Done:
@@ -131,13 +145,21 @@ def destroy_plain(domain: t.Any, domain_id: int | None, stopped: t.Callable[[], 
 def _needless(domain: t.Any, domain_id: int | None, stopped: t.Callable[[], bool]) -> str:
     """Why the domain must not, or need not, be destroyed after all, asked at the last moment."""
     now = domain.connect().lookupByUUIDString(domain.UUIDString())
-    state, reason = now.state()
-    seen = names.state_seen(state, reason, now.ID())
+    seen = _state(now)
     if seen.domain_id is not None and seen.domain_id != domain_id:
         return "the domain was started anew meanwhile"
-    if seen.state in ("in_shutdown", "shutoff") or (seen.state, seen.reason) == ("paused", "shutting_down"):
-        return "the guest has powered off meanwhile"
+    if _has_powered_off(seen):
+        return POWERED_OFF_MEANWHILE
     return "the run was told to stop" if stopped() else ""
+
+
+def _state(domain: t.Any) -> StateSeen:
+    state, reason = domain.state()
+    return names.state_seen(state, reason, domain.ID())
+
+
+def _has_powered_off(seen: StateSeen) -> bool:
+    return seen.state in ("in_shutdown", "shutoff") or (seen.state, seen.reason) == ("paused", "shutting_down")
 
 
 def _freeze(domain: t.Any) -> str:

@@ -21,7 +21,7 @@ from ansible_collections.winguest.shutdown.plugins.module_utils._catalogue impor
 )
 from ansible_collections.winguest.shutdown.plugins.module_utils._catalogue_rows_host import DEFINITION
 from ansible_collections.winguest.shutdown.plugins.module_utils._domain_reading import DomainReading
-from ansible_collections.winguest.shutdown.plugins.module_utils._preflight import crashed
+from ansible_collections.winguest.shutdown.plugins.module_utils._preflight import crashed, powered_off
 from ansible_collections.winguest.shutdown.plugins.module_utils._readiness import Finding, state_of_wrong, verdict
 from ansible_collections.winguest.shutdown.plugins.module_utils._registry_text import shown
 
@@ -76,9 +76,10 @@ def mendable(finding: Finding, rows: t.Sequence[str] | None) -> bool:
 
 def methods(reading: DomainReading) -> list[str]:
     """The methods of domain_shutdown that this domain can carry now, politest first."""
-    if reading.trouble or reading.facts.off:
+    facts = reading.facts
+    if reading.trouble or facts.off or crashed(facts) or powered_off(facts):
         return []
-    definition, agent = reading.facts.definition, reading.agent
+    definition, agent = facts.definition, reading.agent
     deaf = definition.agent_connected is False or agent.answers is False or "guest-shutdown" in agent.disabled
     carried = {"acpi": definition.acpi, "agent": definition.agent_channel and not deaf}
     return [method for method, there in carried.items() if there]
@@ -180,7 +181,8 @@ def _crashed(reading: DomainReading) -> Told:
 
 
 def _ioerror(reading: DomainReading) -> Told:
-    return ("paused" if _paused_by(reading, "ioerror") else None), ""
+    stopped = (reading.facts.state, reading.facts.reason) == ("paused", "ioerror")
+    return ("paused" if stopped else None), ""
 
 
 def _paused(reading: DomainReading) -> Told:
@@ -194,12 +196,7 @@ def _asleep(reading: DomainReading) -> Told:
 
 
 def _shutting_down(reading: DomainReading) -> Told:
-    going = reading.facts.state == "in_shutdown" or _paused_by(reading, "shutting_down")
-    return (reading.facts.state if going else None), ""
-
-
-def _paused_by(reading: DomainReading, reason: str) -> bool:
-    return (reading.facts.state, reading.facts.reason) == ("paused", reason)
+    return (reading.facts.state if powered_off(reading.facts) else None), ""
 
 
 def _job(reading: DomainReading) -> Told:
@@ -226,6 +223,8 @@ def _agent_commands(reading: DomainReading) -> Told:
     agent = reading.agent
     if not agent.answers or agent.frozen:  # one that is frozen refuses nearly all for as long
         return None
+    if "guest-info" in agent.disabled:
+        return ("guest-info",), "it does not tell its version, nor which others it refuses"
     refused = tuple(name for name in NEEDED_COMMANDS if name in agent.disabled or name not in agent.commands)
     return refused or None, f"version {agent.version}"
 

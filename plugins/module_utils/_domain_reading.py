@@ -17,16 +17,18 @@ from ansible_collections.winguest.shutdown.plugins.module_utils._lanes import Ti
 from ansible_collections.winguest.shutdown.plugins.module_utils._preflight import Facts
 
 try:
-    import libvirt
-except ImportError:
-    pass  # the module has told the user by now
-
-try:
     import libvirt_qemu
 except ImportError:
     CAN_ASK = False
 else:
     CAN_ASK = True
+
+try:
+    import libvirt
+except ImportError:
+    pass  # the module has told the user by now
+else:
+    SILENCE = (libvirt.VIR_ERR_AGENT_UNRESPONSIVE, getattr(libvirt, "VIR_ERR_AGENT_COMMAND_TIMEOUT", None))
 
 AGENT_TIMEOUT = 3
 """Seconds that an agent may take for an answer. libvirt waits 5 before them for one that has hung."""
@@ -42,7 +44,10 @@ LONGEST_ANSWER = 1024 * 1024
 
 @dataclasses.dataclass(frozen=True)
 class Agent:
-    """What the guest agent said. disabled: commands that it has and refuses; commands: all that it has."""
+    """What the guest agent said. disabled: commands that it has and refuses; commands: all that it has.
+
+    One that refuses guest-info does not tell them, nor its version.
+    """
 
     asked: bool = False
     trouble: str = ""
@@ -120,7 +125,13 @@ def ask_agent(domain: t.Any) -> Agent:
 
 
 def _ask(domain: t.Any) -> Agent:
-    info = _command(domain, "guest-info")
+    try:
+        info = _command(domain, "guest-info")
+    except libvirt.libvirtError as error:
+        if error.get_error_code() in SILENCE:
+            raise
+        _command(domain, "guest-ping")
+        return Agent(asked=True, disabled=("guest-info",))
     commands = {str(command["name"]): bool(command["enabled"]) for command in info["supported_commands"]}
     frozen = None
     if commands.get("guest-fsfreeze-status"):

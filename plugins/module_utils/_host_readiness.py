@@ -24,6 +24,7 @@ if t.TYPE_CHECKING:
 AUTO_SHUTDOWN_SINCE = 11_002_000
 STAGES = ("try_save", "try_shutdown", "poweroff")
 DAEMON_DEFAULTS = {"auto_shutdown_wait": "30"}
+# Those of libvirt itself, for where its script cannot be read.
 SERVICE_DEFAULTS = {"URIS": "default", "ON_SHUTDOWN": "suspend", "SHUTDOWN_TIMEOUT": "300", "PARALLEL_SHUTDOWN": "0"}
 NOBODY, SERVICE, LIBVIRT = "nobody", "libvirt-guests", "daemon"
 
@@ -33,7 +34,8 @@ class Host:
 
     def __init__(self, reading: HostReading) -> None:
         self.reading = reading
-        self.service = {**SERVICE_DEFAULTS, **_known(reading.service, SERVICE_DEFAULTS)}
+        script = _known(reading.script, SERVICE_DEFAULTS)
+        self.service = {**SERVICE_DEFAULTS, **script, **_known(reading.service, SERVICE_DEFAULTS)}
         session = {"auto_shutdown_try_save": "persistent"} if reading.uri_path.startswith("/session") else {}
         none = {f"auto_shutdown_{stage}": "none" for stage in STAGES}
         self.daemon = {**none, **session, **DAEMON_DEFAULTS, **reading.daemon.values}
@@ -89,8 +91,8 @@ class Host:
 
     def _service_shuts_down(self) -> str:
         seconds, parallel = self.service["SHUTDOWN_TIMEOUT"], self.service["PARALLEL_SHUTDOWN"]
-        wait = "for ever" if seconds == "0" else f"{seconds} s"
-        one_by_one = parallel in ("0", "")
+        wait = "for ever" if seconds in ("0", "") else f"{seconds} s"
+        one_by_one = not (parallel.isdigit() and int(parallel) > 1)
         how = "one after the other, and waits for each" if one_by_one else f"{parallel} at a time, and waits for all"
         return f"asks the running guests to shut down, {how} {wait}; what still runs then ends with the host"
 
@@ -164,5 +166,5 @@ def _name(place: t.Any) -> str:
 
 
 def _known(settings: Settings, names: t.Container[str]) -> dict[str, str]:
-    """Those that were given a value; an empty one leaves the script's default."""
-    return {name: text for name, text in settings.values.items() if name in names and text}
+    """Those that libvirt-guests knows; one that is set to nothing is nothing, whatever its default is."""
+    return {name: text for name, text in settings.values.items() if name in names}

@@ -18,6 +18,7 @@ import typing as t
 import urllib.parse
 
 SERVICE_FILES = ("etc/default/libvirt-guests", "etc/sysconfig/libvirt-guests")
+SERVICE_SCRIPTS = ("usr/libexec/libvirt-guests.sh", "usr/lib/libvirt/libvirt-guests.sh")
 DAEMON_FILE = "etc/libvirt/qemu.conf"
 UNIT = "libvirt-guests.service"
 UNIT_FOLDERS = (
@@ -49,6 +50,8 @@ class HostReading:
     uri_path: str = "/system"
     enabled: bool = False
     masked: bool = False
+    script: Settings = dataclasses.field(default_factory=Settings)
+    """The defaults of libvirt-guests as it is installed: distributions have their own."""
     service: Settings = dataclasses.field(default_factory=Settings)
     daemon: Settings = dataclasses.field(default_factory=Settings)
     version: int = 0
@@ -64,7 +67,6 @@ def read(uri: str, version: int, root: str = "/", home: str | None = None) -> Ho
         where = f"libvirt is on {parts.hostname or parts.netloc}, and its files cannot be read from here"
         return HostReading(path, version=version, trouble=where)
     enabled, masked = _unit(root)
-    service = next((path for path in SERVICE_FILES if os.path.exists(os.path.join(root, path))), "")
     daemon = os.path.join(root, DAEMON_FILE)
     if path.startswith("/session"):
         own = os.environ.get("XDG_CONFIG_HOME") or os.path.join(home or os.path.expanduser("~"), ".config")
@@ -73,7 +75,8 @@ def read(uri: str, version: int, root: str = "/", home: str | None = None) -> Ho
         path,
         enabled,
         masked,
-        _settings(os.path.join(root, service), shell_settings) if service else Settings(),
+        _settings(_first(root, SERVICE_SCRIPTS), script_settings),
+        _settings(_first(root, SERVICE_FILES), shell_settings),
         _settings(daemon, daemon_settings),
         version,
     )
@@ -89,6 +92,11 @@ def shell_settings(text: str) -> dict[str, str]:
     return values
 
 
+def script_settings(text: str) -> dict[str, str]:
+    """The variables that a shell script sets at its outermost level, as this one does before it reads its settings."""
+    return shell_settings("\n".join(line for line in text.splitlines() if not line[:1].isspace()))
+
+
 def daemon_settings(text: str) -> dict[str, str]:
     """The auto_shutdown_* settings of qemu.conf; the first one counts, as it does to libvirt."""
     values: dict[str, str] = {}
@@ -97,6 +105,12 @@ def daemon_settings(text: str) -> dict[str, str]:
         if match:
             values.setdefault(match[1], match[2] or match[3] or match[4] or "")
     return values
+
+
+def _first(root: str, paths: t.Sequence[str]) -> str:
+    """The first of these files that is there, or else the last one."""
+    below = [os.path.join(root, path) for path in paths]
+    return next((path for path in below if os.path.exists(path)), below[-1])
 
 
 def _settings(path: str, parse: t.Callable[[str], dict[str, str]]) -> Settings:

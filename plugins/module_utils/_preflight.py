@@ -174,9 +174,10 @@ def _traps(policy: Policy, facts: Facts) -> t.Iterator[Trap]:
         )
     if policy.on_timeout == "save" and not facts.persistent:
         yield _trap("domain_transient", "on_timeout=save was asked for, and libvirt cannot save a transient domain")
-    if facts.job:
+    under_way = not powered_off(facts)  # nothing but the end of QEMU is waited for, and nothing would be asked of it
+    if facts.job and under_way:
         yield _trap("domain_job", f"a {facts.job} job is under way on the domain")
-    if definition.block_jobs:
+    if definition.block_jobs and under_way:
         yield _trap("domain_block_job", f"a block job is under way on {', '.join(definition.block_jobs)}")
     yield from _state_traps(policy, facts)
 
@@ -200,6 +201,11 @@ def _state_traps(policy: Policy, facts: Facts) -> t.Iterator[Trap]:
             )
     elif facts.state == "pmsuspended" and not policy.wake and policy.methods:
         yield _trap("domain_asleep", "the guest sleeps (S3) and a sleeping guest cannot hear a request")
+
+
+def powered_off(facts: Facts) -> bool:
+    """Whether the guest has powered off, and only its QEMU is still there."""
+    return facts.state == "in_shutdown" or (facts.state, facts.reason) == ("paused", "shutting_down")
 
 
 def crashed(facts: Facts) -> bool:

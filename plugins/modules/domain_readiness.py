@@ -232,7 +232,9 @@ domains:
       type: dict
       sample: {"host": "ready_later"}
     recommended_methods:
-      description: The methods of M(winguest.shutdown.domain_shutdown) that this domain can carry now, politest first.
+      description: >-
+        The methods of M(winguest.shutdown.domain_shutdown) that this domain can carry now, politest first. None for
+        one that is off, has powered off already or has crashed.
       returned: always
       type: list
       elements: str

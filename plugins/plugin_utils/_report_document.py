@@ -30,7 +30,7 @@ SCREEN = "screen.png"
 
 _KNOWN = (
     *("name", "uuid", "outcome", "reason", "method", "presses", "accepted_by", "accept_seconds", "finish_seconds"),
-    *("forced", "permission", "request_outstanding", "evidence", "plan", "timeline"),
+    *("forced", "permission", "request_outstanding", "evidence", "plan", "timeline", "forecast"),
 )
 
 
@@ -183,6 +183,7 @@ def _guest(row: _Row, screens: Screens, most_entries: int) -> dict[str, t.Any]:
         **{key: domain.get(key) for key in ("method", "presses", "accepted_by", "accept_seconds", "permission")},
         "forced": bool(domain.get("forced")),
         "request_outstanding": bool(domain.get("request_outstanding")),
+        "forecast": _dict(domain.get("forecast")) or None,
         "more": {key: value for key, value in domain.items() if key not in _KNOWN and value not in (None, [], {}, "")},
         "evidence": _list(domain.get("evidence")),
         "screen": _screen(row, screens),
@@ -253,7 +254,6 @@ def _hypervisor(name: str, facts: Facts) -> dict[str, t.Any]:
     readiness = _dict(facts.get("domain_readiness_result"))
     host = _dict(readiness.get("host"))
     result = _dict(facts.get("domain_shutdown_result"))
-    known = ("domains", "totals", "msg", "changed", "failed", "unreachable", "failed_when_result")
     return {
         "name": name,
         "trouble": trouble(facts) or None,
@@ -261,9 +261,7 @@ def _hypervisor(name: str, facts: Facts) -> dict[str, t.Any]:
         "totals": _dict(result.get("totals")),
         "acts": _list(host.get("acts")),
         "findings": _report_findings.group(_dicts(host.get("findings"))),
-        "more": {
-            key: value for key, value in result.items() if key not in known and isinstance(value, (str, int, float))
-        },
+        "forecast": _dict(result.get("forecast")) or None,
     }
 
 

@@ -18,7 +18,7 @@ import typing as t
 Entry = t.Mapping[str, t.Any]
 
 PHASES = (
-    *("before", "asleep", "asked_acpi", "asked_agent"),
+    *("queued", "before", "asleep", "asked_acpi", "asked_agent"),
     *("working", "stalled", "disconnected", "saving", "forcing"),
 )
 
@@ -30,6 +30,7 @@ _ASKED = (
     (re.compile(r".*; on_timeout=force: evidence first$", re.DOTALL), "forcing", "evidence"),
     (re.compile(r".*; on_timeout=force$", re.DOTALL), "forcing", "force"),
     (re.compile(r".*; on_timeout=save$", re.DOTALL), "saving", "save"),
+    (re.compile(r"managed save: "), "saving", "save"),
 )
 """What was asked for, the phase that it begins, and its mark."""
 
@@ -96,7 +97,10 @@ class _Drawing:
         last = self._since(_number(entry.get("last_seconds")) or entry["seconds"])
         self.end = max(self.end, at, last)
         self.phases[-1]["to"] = self.end
-        if kind == "asked":
+        if kind == "found" and text.startswith("its turn has come"):
+            self.phases[-1].update(phase="queued")
+            self._turn(at, "before", text)
+        elif kind == "asked":
             self._asked(at, text)
         elif kind == "seen":
             self._seen(at, text)
@@ -131,6 +135,8 @@ class _Drawing:
             self.mark(at, "sign", text)
         elif text.startswith("progress: "):
             self.mark(at, "progress", text)
+        elif text.startswith("state: running") and self.phases[-1]["phase"] == "asleep":
+            self._turn(at, "before", text)
         elif text.startswith("the guest agent came back"):
             self._accepted = False
             self._turn(at, self._asked_before(), text)
@@ -174,21 +180,23 @@ class _Drawing:
 
 
 def _clocks(domain: Entry, drawing: _Drawing) -> list[dict[str, t.Any]]:
-    """When the clocks ran out, as far as the result says how long they are."""
+    """When the clocks run out, and when it was to be off by forecast, as far as the result says so."""
     if drawing.first_request is None:
         return []
     told = " ".join([str(domain.get("permission") or ""), *(phase["because"] for phase in drawing.phases)])
     told += str(domain.get("reason") or "")
-    found = []
+    forecast = domain.get("forecast")
+    if not isinstance(forecast, t.Mapping):
+        forecast = {}
+    lengths = {"forecast": _number(forecast.get("expected_seconds"))}
     for clock, patterns in _CLOCKS.items():
-        seconds = _number(domain.get(clock))
-        for pattern in patterns:
-            match = pattern.search(told)
-            if seconds is None and match:
-                seconds = _number(match.group(1))
-        if seconds is not None:
-            found.append({"clock": clock, "seconds": seconds, "at": round(drawing.first_request + seconds, 3)})
-    return found
+        matches = [match for match in (pattern.search(told) for pattern in patterns) if match]
+        lengths[clock] = _number(matches[0].group(1) if matches else forecast.get(clock))
+    return [
+        {"clock": clock, "seconds": seconds, "at": round(drawing.first_request + seconds, 3)}
+        for clock, seconds in lengths.items()
+        if seconds is not None
+    ]
 
 
 def _number(value: t.Any) -> float | None:

@@ -16,30 +16,35 @@ import typing as t
 
 import ansible.template
 
-EXPLICIT_TRUST = hasattr(ansible.template, "trust_as_template")
+if hasattr(ansible.template, "trust_as_template"):
 
-if not EXPLICIT_TRUST:
+    def _as_ours(text: str) -> str:
+        return ansible.template.trust_as_template(text)
+
+    def _as_others(text: str) -> str:
+        return text
+
+else:
     from ansible.utils.unsafe_proxy import wrap_var
+
+    def _as_ours(text: str) -> str:
+        return text
+
+    def _as_others(text: str) -> str:
+        return t.cast(str, wrap_var(text))
+
 
 _WORD = re.compile(r"[A-Za-z0-9_.:/-]*")
 
 
 def untrusted(value: t.Any) -> t.Any:
     """The value with every text in it, also keys, marked as what others wrote."""
-    return _mapped(value, _as_trusted if EXPLICIT_TRUST else _as_unsafe)
+    return _mapped(value, lambda text: _as_ours(text) if _WORD.fullmatch(text) else _as_others(text))
 
 
 def trusted(value: t.Any) -> t.Any:
     """The value with every text in it marked as ours, or the user's own."""
-    return _mapped(value, ansible.template.trust_as_template) if EXPLICIT_TRUST else value
-
-
-def _as_trusted(text: str) -> str:
-    return ansible.template.trust_as_template(text) if _WORD.fullmatch(text) else text
-
-
-def _as_unsafe(text: str) -> str:
-    return text if _WORD.fullmatch(text) else t.cast(str, wrap_var(text))
+    return _mapped(value, _as_ours)
 
 
 def _mapped(value: t.Any, mark: t.Callable[[str], str]) -> t.Any:

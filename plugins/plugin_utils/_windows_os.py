@@ -20,7 +20,7 @@ LIBOSINFO = "http://libosinfo.org/xmlns/libvirt/domain/1.0"
 UNKNOWN_WINDOWS = "windows"
 
 _IDENTIFIER = re.compile(
-    r"https?://microsoft\.com/(?P<family>win[a-z]*)(?:/(?P<version>[a-z0-9.]{1,20})$)?", re.IGNORECASE
+    r"https?://microsoft\.com/(?P<family>win[a-z]*)(?:/(?P<version>[a-z0-9.]{1,20})\Z)?", re.IGNORECASE
 )
 _SHORT = re.compile(r"win[a-z0-9.]{0,20}")
 

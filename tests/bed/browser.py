@@ -106,11 +106,12 @@ class Browser:
 
     def picture(self, whole: bool = False) -> bytes:
         """What is seen, or the whole page, as PNG."""
-        options = {"format": "png", "captureBeyondViewport": whole}
-        if whole:
-            size = self.driver.execute_cdp_cmd("Page.getLayoutMetrics", {})["cssContentSize"]
-            options["clip"] = {"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1}
-        return base64.b64decode(self.driver.execute_cdp_cmd("Page.captureScreenshot", options)["data"])
+        if whole:  # what is not in the window is not drawn, so the window grows
+            width, height = self.run("return [innerWidth, document.documentElement.scrollHeight]")
+            self.resize(width, height, phone=width < 600)
+            self.run("scrollTo(0, 0)")
+            self.driver.execute_async_script("requestAnimationFrame(() => setTimeout(arguments[0], 100))")
+        return base64.b64decode(self.driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "png"})["data"])
 
     def printed(self) -> bytes:
         """The page on A4 paper, as PDF."""

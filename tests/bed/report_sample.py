@@ -11,13 +11,15 @@ from __future__ import annotations
 
 import argparse
 import base64
+import copy
 import dataclasses
+import functools
 import json
 import random
 import tempfile
 import uuid
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,6 +37,7 @@ from ansible_collections.winguest.shutdown.plugins.module_utils._ladder import A
 from ansible_collections.winguest.shutdown.plugins.module_utils._png import png_from_ppm  # noqa: E402
 from ansible_collections.winguest.shutdown.plugins.module_utils._policy import Policy  # noqa: E402
 from ansible_collections.winguest.shutdown.plugins.module_utils._preflight import Definition, Facts  # noqa: E402
+from ansible_collections.winguest.shutdown.plugins.module_utils._record import timestamp  # noqa: E402
 from ansible_collections.winguest.shutdown.plugins.module_utils._timeline import Timeline  # noqa: E402
 from unit.made_up_guest import Guest, World  # noqa: E402
 
@@ -61,13 +64,20 @@ class Kind(NamedTuple):
     left: tuple[str, ...] = ()
 
 
-BUTTON = ("power_button_action", "no_auto_reboot", "shutdown_without_logon")
+BUTTON = ("power_button_action", "shutdown_without_logon", "event_tracker_policy")
 KINDS = {
     "web": Kind(Guest(works_for=18, works_at=2e6, agent="obeys"), mended=BUTTON),
-    "app": Kind(Guest(presses_needed=2, works_for=41, works_at=1e6, agent="obeys"), mended=("wait_to_kill_app",)),
+    "app": Kind(
+        Guest(presses_needed=2, works_for=41, works_at=1e6, agent="obeys"),
+        mended=("auto_end_tasks", "hung_session_timeout"),
+    ),
     "sql": Kind(Guest(works_for=150, works_at=8e6, noise=2e5), Policy(timeout=900, on_timeout="save"), agent=False),
-    "dc": Kind(Guest(presses_needed=None, agent="obeys", works_for=33, works_at=3e6), mended=("disable_cad",)),
-    "files": Kind(Guest(asleep=True, works_for=12, works_at=1e6), agent=False, mended=("sleep_idle_timeout",)),
+    "dc": Kind(Guest(presses_needed=None, agent="obeys", works_for=33, works_at=3e6), mended=("other_users_warning",)),
+    "files": Kind(
+        Guest(asleep=True, works_for=12, works_at=1e6),
+        agent=False,
+        mended=("sleep_idle_timeout", "hibernate_idle_timeout"),
+    ),
     "updates": Kind(Guest(works_for=520, works_at=6e6, agent="obeys"), left=("cbs_reboot_pending",)),
     "hung": Kind(
         Guest(presses_needed=1, works_for=70, works_at=2e6, then="hang", agent="hung"),
@@ -75,7 +85,7 @@ KINDS = {
         left=("volume_damaged", "threat_not_removed"),
     ),
     "deaf": Kind(Guest(presses_needed=None, agent="deaf"), Policy(on_timeout="save"), mended=BUTTON),
-    "vetoed": Kind(Guest(presses_needed=None), agent=False, left=("power_button_action", "veto_process")),
+    "vetoed": Kind(Guest(presses_needed=None), agent=False, left=("power_button_action", "program_vetoed_shutdown")),
     "trap": Kind(Guest(), on_poweroff="restart"),
     "off": Kind(Guest(), state=("shutoff", "shutdown")),
 }
@@ -99,36 +109,44 @@ class _Told(World):
 
 def domain_result(name: str, kind: Kind, began: float = EVENING) -> Variables:
     """What domain_shutdown returns of a guest of this kind."""
-    state, reason = ("pmsuspended", "unknown") if kind.guest.asleep else kind.state
-    facts = Facts(
-        name=name,
-        uuid=str(uuid.uuid5(uuid.NAMESPACE_DNS, name)),
-        state=state,
-        reason=reason,
-        persistent=True,
-        definition=Definition(True, kind.on_poweroff, kind.agent, kind.agent or None, True, ()),
-        domain_id=None if state == "shutoff" else 7,
-    )
-    case = Case(facts, kind.policy, Timeline(0.0, began), 0.0)
-    if case.end is None:
-        history = _Told(kind, case).run()
-        case.finish(history.end, history.ended_at)
-    result = case.result()
+    result = copy.deepcopy(_result(kind))
+    result.update(name=name, uuid=str(uuid.uuid5(uuid.NAMESPACE_DNS, repr(name))))
+    for entry in result["timeline"]:
+        entry["time"] = timestamp(began + entry["seconds"])
     if result["outcome"] == "forced":
         folder = f"{EVIDENCE}/{name}-20261127T180502Z-k2j4x8"
         result["evidence"] = [f"{folder}/screen.png", f"{folder}/evidence.json"]
     return result
 
 
+@functools.cache
+def _result(kind: Kind) -> Variables:
+    state, reason = ("pmsuspended", "unknown") if kind.guest.asleep else kind.state
+    facts = Facts(
+        name="",
+        uuid="",
+        state=state,
+        reason=reason,
+        persistent=True,
+        definition=Definition(True, kind.on_poweroff, kind.agent, kind.agent or None, True, ()),
+        domain_id=None if state == "shutoff" else 1,
+    )
+    case = Case(facts, kind.policy, Timeline(0.0, EVENING), 0.0)
+    if case.end is None:
+        history = _Told(kind, case).run()
+        case.finish(history.end, history.ended_at)
+    return case.result()
+
+
 def finding(row: Row, state: str, location: str = "") -> Variables:
     """One finding as the modules return it."""
     desired = row.desired.data
-    wrong = {"differs": 3, "fixed": 3}.get(state)
+    wrong = None if state == "ok" else 3 if row.writable else "2 entries in the last 30 days"
     fixed = state == "fixed"
     shown = None if isinstance(desired, (bytes, tuple)) else desired
     return {
         **{key: getattr(row, key) for key in ("id", "scenario", "effect", "title", "cost", "cure", "grade", "source")},
-        "location": location or str(getattr(row.location, "key", "")) or row.id,
+        "location": location or str(getattr(row.location, "key", "")) or "event log System",
         "actual": shown if fixed else wrong,
         "desired": shown,
         "state": state,
@@ -140,27 +158,22 @@ def finding(row: Row, state: str, location: str = "") -> Variables:
     }
 
 
-def _rows(ids: Sequence[str]) -> Iterator[Row]:
-    """The rows of these ids; those whose id is not in the catalogue stand for the next that may be set."""
-    spare = (row for row in ROWS if row.enforced and row.id not in ids)
-    for ident in ids:
-        yield BY_ID[ident] if ident in BY_ID else next(spare)
-
-
 def readiness_result(kind: Kind) -> Variables:
     """What guest_readiness returns of a guest of this kind."""
     schemes = ("Balanced, AC", "Balanced, DC", "High performance, AC", "High performance, DC", "Power saver, AC")
-    found = [finding(BY_ID["power_button_action"] if "power_button_action" in BY_ID else ROWS[0], "ok")]
-    for row in _rows(kind.mended):
+    found = [finding(BY_ID["clear_page_file"], "ok")]
+    for row in (BY_ID[ident] for ident in kind.mended):
         power = row.scenario in ("power_button", "sleep")
-        places = [f"power scheme {scheme}: {row.id}" for scheme in schemes] if power else [""]
+        places = (
+            [f"power scheme {scheme}: {getattr(row.location, 'alias', '')}" for scheme in schemes] if power else [""]
+        )
         found += [finding(row, "fixed", place) for place in places]
-    found += [finding(row, "differs") for row in _rows(kind.left)]
+    found += [finding(BY_ID[ident], "differs") for ident in kind.left]
     methods = ["acpi", "guest_shutdown", *(["agent"] if kind.agent else [])]
     return {
         "changed": bool(kind.mended),
         "findings": found,
-        "verdicts": {row.scenario: "blocked" for row in _rows(kind.left)} or {"power_button": "ready"},
+        "verdicts": {BY_ID[ident].scenario: "blocked" for ident in kind.left} or {"power_button": "ready"},
         "hints": {
             "recommended_methods": methods,
             "methods_reason": [],
@@ -211,7 +224,7 @@ class Fleet:
             {"item": {"hypervisor": name, "path": path}, "content": picture}
             for name in self.hypervisors
             for domain in self.hostvars[name].get("domain_shutdown_result", {}).get("domains", [])
-            for path in domain["evidence"]
+            for path in domain.get("evidence", [])
             if path.endswith("screen.png")
         ]
 
@@ -289,14 +302,14 @@ def screenshot(width: int = 800, height: int = 600) -> bytes:
 
 
 def page(document: Mapping[str, Any]) -> str:
-    """The page, as the role makes it."""
+    """The page, as the role makes it; without the line ends at the files' ends, which lookups take off."""
     variables = yaml.safe_load((ROLE / "vars" / "main.yml").read_text(encoding="utf-8"))
 
     def read(kind: str) -> list[str]:
         names = variables[f"__shutdown_report_{kind}_files"]
         return [(ROLE / "files" / name).read_text(encoding="utf-8").rstrip() for name in names]
 
-    skeleton = (ROLE / "files" / "page.html").read_text(encoding="utf-8")
+    skeleton = (ROLE / "files" / "page.html").read_text(encoding="utf-8").rstrip()
     made: str = shutdown_report_html(json.dumps(document), skeleton, read("style"), read("script"))
     return made
 

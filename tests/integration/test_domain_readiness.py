@@ -7,12 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import subprocess
-import time
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +17,21 @@ from bed.ansible_run import Inventory, play
 from bed.guests import AcpiGuest, AgentGuest
 from bed.module import HYPERVISOR_PYTHON, Answer, call
 from integration.conftest import Hypervisor
+from integration.rows import (
+    KEPT,
+    LIVE,
+    SAVED,
+    about,
+    found,
+    look,
+    mend,
+    restart,
+    shows,
+    shut_down,
+    wait_for_agent,
+    wait_for_state,
+)
 
-LIVE, SAVED, KEPT = "running domain", "managed-save image", "persistent definition"
 WHOLE = libvirt.VIR_DOMAIN_XML_INACTIVE | libvirt.VIR_DOMAIN_XML_SECURE
 HARD: dict[str, Any] = {"methods": [], "timeout": 0, "max_timeout": 0, "accept_timeout": 0, "on_timeout": "force"}
 
@@ -35,55 +43,10 @@ PATHS = {
 }
 
 
-def look(hypervisor: Hypervisor, *domains: Any, **options: Any) -> Answer:
-    """The audit."""
-    nowhere = str(hypervisor.bed.directory / "nowhere")
-    return call(hypervisor.uri, module="domain_readiness_info", domains=list(domains), host_root=nowhere, **options)
-
-
-def mend(hypervisor: Hypervisor, *domains: Any, **options: Any) -> Answer:
-    """Remediation."""
-    nowhere = str(hypervisor.bed.directory / "nowhere")
-    options.setdefault("diff", True)
-    return call(hypervisor.uri, module="domain_readiness", domains=list(domains), host_root=nowhere, **options)
-
-
-def shut_down(hypervisor: Hypervisor, *domains: Any, **options: Any) -> Answer:
-    """The shutdown, without a second for the baseline."""
-    return hypervisor.shut_down(*domains, **{"baseline_time": 0, **options})
-
-
-def found(result: dict[str, Any]) -> dict[tuple[str, str], str]:
-    """What is not as wanted: the state by the row and where it is."""
-    return {
-        (finding["id"], finding["location"].partition(":")[0]): finding["state"]
-        for finding in result["findings"]
-        if finding["state"] != "ok"
-    }
-
-
-def about(result: dict[str, Any], ident: str) -> dict[str, str]:
-    """The states of one row, by where it is."""
-    return {
-        finding["location"].partition(":")[0]: finding["state"]
-        for finding in result["findings"]
-        if finding["id"] == ident
-    }
-
-
-def restart(hypervisor: Hypervisor, name: str, ready: str = "ready", timeout: float = 60) -> None:
-    """What an operator does later: off, and on again."""
-    domain = hypervisor.domain(name)
-    if domain.isActive():
-        domain.destroy()
-    position = len(hypervisor.bed.com1(name))
-    domain.create()
-    hypervisor.bed.wait_for(name, ready, timeout, since=position)
-
-
 # ---- definitions: the finding, the cure, and the next shutdown
 
 
+@shows("domain_acpi", "domain_definitions_differ")
 def test_no_acpi(hypervisor: Hypervisor) -> None:
     hypervisor.start(AcpiGuest("no-acpi", acpi=False, sleep_states=False))
     refused = shut_down(hypervisor, "no-acpi")["no-acpi"]
@@ -108,7 +71,9 @@ def test_no_acpi(hypervisor: Hypervisor) -> None:
     assert not again.returned["changed"] and again.returned["diff"] == []
     assert about(again["no-acpi"], "domain_acpi") == {LIVE: "later", KEPT: "ok"}
     restart(hypervisor, "no-acpi")
-    assert look(hypervisor, "no-acpi")["no-acpi"]["recommended_methods"] == ["acpi"]
+    looked = look(hypervisor, "no-acpi")["no-acpi"]
+    assert looked["recommended_methods"] == ["acpi"]
+    assert about(looked, "domain_definitions_differ") == {"definitions": "ok"}
     assert shut_down(hypervisor, "no-acpi").outcome("no-acpi") == "graceful"
     hypervisor.bed.connection.defineXML(mended["former_definition"])
     assert hypervisor.domain("no-acpi").XMLDesc(WHOLE) == before, "the former definition could not be put back"
@@ -121,6 +86,7 @@ def diff_lines(answer: Answer) -> list[str]:
     return [f"+{line}" for line in diff["after"].splitlines() if line not in before]
 
 
+@shows("domain_on_poweroff")
 def test_a_power_off_that_restarts_is_mended_while_the_guest_runs(hypervisor: Hypervisor) -> None:
     hypervisor.start(AcpiGuest("restarts", on_poweroff="restart", sleep_states=False))
     refused = shut_down(hypervisor, "restarts")["restarts"]
@@ -132,6 +98,7 @@ def test_a_power_off_that_restarts_is_mended_while_the_guest_runs(hypervisor: Hy
     assert about(look(hypervisor, "restarts")["restarts"], "domain_on_poweroff") == {LIVE: "ok", KEPT: "ok"}
 
 
+@shows("domain_transient")
 def test_a_transient_domain(hypervisor: Hypervisor) -> None:
     guest = AcpiGuest("transient", on_poweroff="restart", acpi=True, sleep_states=False)
     xml = guest.xml(hypervisor.bed.directory, hypervisor.bed.cache)
@@ -146,29 +113,33 @@ def test_a_transient_domain(hypervisor: Hypervisor) -> None:
     assert not mend(hypervisor, "transient").returned["changed"]
     refused = shut_down(hypervisor, "transient", on_timeout="save")["transient"]
     assert refused["outcome"] == "refused" and "[domain_transient]: define the domain" in refused["reason"]
-    assert shut_down(hypervisor, "transient").outcome("transient") == "graceful"
+    hypervisor.bed.connection.defineXML(hypervisor.domain("transient").XMLDesc(WHOLE))
+    hypervisor.bed.tell("transient", "press=ignore")
+    assert about(look(hypervisor, "transient")["transient"], "domain_transient") == {"transient": "ok"}
+    clocks = {"timeout": 2, "accept_timeout": 2, "max_timeout": 2}
+    assert shut_down(hypervisor, "transient", on_timeout="save", **clocks).outcome("transient") == "saved"
 
 
+@shows("domain_on_reboot")
 def test_other_actions_at_the_end_are_set_on_request(hypervisor: Hypervisor) -> None:
     """on_reboot=destroy is what an installation may have left behind."""
     guest = AcpiGuest("actions", "press=reboot", sleep_states=False)
     xml = guest.xml(hypervisor.bed.directory, hypervisor.bed.cache)
-    xml = xml.replace("<on_poweroff>", "<on_reboot>destroy</on_reboot><on_crash>restart</on_crash><on_poweroff>")
+    xml = xml.replace("<on_poweroff>", "<on_reboot>destroy</on_reboot><on_poweroff>")
     domain = hypervisor.bed.connection.defineXML(xml)
     hypervisor.domains.append(domain)
     domain.create()
     hypervisor.bed.wait_for("actions", "ready")
-    assert {"domain_on_reboot", "domain_on_crash"} <= {
-        ident for ident, dummy in found(look(hypervisor, "actions")["actions"])
-    }
+    assert "domain_on_reboot" in {ident for ident, dummy in found(look(hypervisor, "actions")["actions"])}
     plain = mend(hypervisor, "actions", rows=["domain_acpi"])
     assert not plain.returned["changed"]
-    mended = mend(hypervisor, "actions", rows=["domain_on_reboot", "domain_on_crash"])["actions"]
-    assert about(mended, "domain_on_reboot")[KEPT] == about(mended, "domain_on_crash")[KEPT] == "fixed"
+    mended = mend(hypervisor, "actions", rows=["domain_on_reboot"])["actions"]
+    assert about(mended, "domain_on_reboot")[KEPT] == "fixed"
     restart(hypervisor, "actions")
     assert shut_down(hypervisor, "actions").outcome("actions") == "restarted", "a restart is one again"
 
 
+@shows("domain_suspend_to_mem")
 def test_sleep_is_cured_from_the_hosts_side_alone(hypervisor: Hypervisor) -> None:
     """S3: a guest that falls asleep by itself. The same guest, set as before, stays awake after its next start."""
     hypervisor.start(AcpiGuest("sleeper"))
@@ -186,6 +157,7 @@ def test_sleep_is_cured_from_the_hosts_side_alone(hypervisor: Hypervisor) -> Non
     assert shut_down(hypervisor, "sleeper", wake=False).outcome("sleeper") == "graceful"
 
 
+@shows("domain_suspend_to_disk")
 def test_hibernation_is_cured_from_the_hosts_side_alone(hypervisor: Hypervisor) -> None:
     """S4: a button that hibernates, which libvirt cannot tell from a shutdown. QEMU offers it where nothing is said."""
     hypervisor.start(AcpiGuest("hibernates", "press=hibernate", sleep_states=False))
@@ -203,6 +175,7 @@ def test_hibernation_is_cured_from_the_hosts_side_alone(hypervisor: Hypervisor) 
     assert "power off" in hypervisor.bed.com1("hibernates")
 
 
+@shows("domain_agent_channel", "domain_frozen")
 def test_an_agent_channel_and_what_the_agent_says(hypervisor: Hypervisor) -> None:
     """A guest that ignores its button, and whose agent nobody could ask: first no channel, then one that is used."""
     hypervisor.start(AgentGuest("mute", "agent=obey button=ignore", agent_channel=False))
@@ -233,27 +206,7 @@ def test_an_agent_channel_and_what_the_agent_says(hypervisor: Hypervisor) -> Non
     assert (answer.outcome("mute"), answer["mute"]["method"]) == ("graceful", "agent"), answer.texts("mute")
 
 
-def test_agents_that_hang_or_are_missing_hold_up_nobody(hypervisor: Hypervisor) -> None:
-    hypervisor.start(
-        AgentGuest("hangs", "agent=hung agent_after=1"),
-        AcpiGuest("nobody-home", agent_channel=True),
-        AcpiGuest("beside"),
-    )
-    hypervisor.bed.wait_for("hangs", "agent hung", 60)
-    wait_for_agent(hypervisor, "hangs")
-    os.kill(hypervisor.bed.daemon.qemu_pid("beside"), signal.SIGSTOP)
-    began = time.monotonic()
-    answer = look(hypervisor, "hangs", "nobody-home", "beside")
-    assert time.monotonic() - began < 45
-    os.kill(hypervisor.bed.daemon.qemu_pid("beside"), signal.SIGCONT)
-    assert about(answer["hangs"], "domain_agent_silent") == {"agent answer": "differs"}
-    assert answer["hangs"]["recommended_methods"] == ["acpi"]
-    assert about(answer["nobody-home"], "domain_agent") == {"agent": "differs"}
-    assert answer["nobody-home"]["recommended_methods"] == ["acpi"]
-    assert any("[domain_agent]" in text for text in shut_down(hypervisor, "nobody-home").texts("nobody-home"))
-    assert answer["beside"]["state"] == "running"
-
-
+@shows("domain_display")
 def test_a_display_on_request(hypervisor: Hypervisor) -> None:
     hypervisor.start(AcpiGuest("blind", display=False))
     assert not mend(hypervisor, "blind", rows=["domain_acpi"]).returned["changed"]
@@ -267,6 +220,7 @@ def test_a_display_on_request(hypervisor: Hypervisor) -> None:
     assert [Path(path).name for path in seeing["evidence"]] == ["screen.png", "evidence.json"]
 
 
+@shows("domain_managed_save")
 def test_a_managed_save_image(hypervisor: Hypervisor) -> None:
     """The next start goes on with the definition that was saved, whatever was mended meanwhile."""
     hypervisor.start(AcpiGuest("kept", on_poweroff="restart"))
@@ -287,27 +241,7 @@ def test_a_managed_save_image(hypervisor: Hypervisor) -> None:
     assert shut_down(hypervisor, "kept").outcome("kept") == "graceful"
 
 
-# ---- states
-
-
-def test_states_that_are_only_told(hypervisor: Hypervisor) -> None:
-    hypervisor.start(AcpiGuest("told", "press=ignore"))
-    domain = hypervisor.domain("told")
-    domain.setAutostart(1)
-    assert about(look(hypervisor, "told")["told"], "domain_autostart") == {"autostart": "differs"}
-    domain.suspend()
-    assert about(look(hypervisor, "told")["told"], "domain_paused") == {"paused": "differs"}
-    domain.resume()
-    clocks = {"timeout": 3, "accept_timeout": 3, "max_timeout": 3}
-    assert shut_down(hypervisor, "told", **clocks).outcome("told") == "left_running"
-    asked = look(hypervisor, "told")["told"]
-    assert about(asked, "domain_request_outstanding") == {"request": "differs"}
-    (finding,) = [one for one in asked["findings"] if one["id"] == "domain_request_outstanding"]
-    assert finding["detail"] == "it ended as left_running"
-    restart(hypervisor, "told")
-    assert about(look(hypervisor, "told")["told"], "domain_request_outstanding") == {"request": "ok"}
-
-
+@shows("domain_job", "domain_block_job")
 def test_jobs(hypervisor: Hypervisor) -> None:
     """A backup, a copy and a pull: each is found, refuses a shutdown, and does so no more when it has ended."""
     guest = AcpiGuest("busy")
@@ -349,74 +283,6 @@ def assert_refused(hypervisor: Hypervisor, ident: str) -> None:
     assert refused["outcome"] == "refused" and f"[{ident}]" in refused["reason"]
     waived = shut_down(hypervisor, {"name": "busy", "waive": [ident]}, check_mode=True)
     assert waived.outcome("busy") == "planned"
-
-
-def test_a_storage_error(hypervisor: Hypervisor) -> None:
-    """QEMU stops the guest when its disk, here one behind qemu-nbd, fails to write."""
-    guest = AcpiGuest("stuck", sleep_states=False)
-    with failing_disk(hypervisor.bed.directory) as source:
-        domain = ET.fromstring(guest.xml(hypervisor.bed.directory, hypervisor.bed.cache))
-        disk = domain.find("./devices/disk")
-        assert disk is not None
-        disk.set("type", "network")
-        old, driver = disk.find("source"), disk.find("driver")
-        assert old is not None and driver is not None
-        disk.remove(old)
-        disk.append(ET.fromstring(source))
-        driver.set("error_policy", "stop")
-        stuck = hypervisor.bed.connection.defineXML(ET.tostring(domain, encoding="unicode"))
-        hypervisor.domains.append(stuck)
-        stuck.create()
-        wait_for_state(hypervisor, "stuck", libvirt.VIR_DOMAIN_PAUSED)
-        looked = look(hypervisor, "stuck")["stuck"]
-        assert about(looked, "domain_ioerror") == {"ioerror": "differs"}
-        assert (about(looked, "domain_paused"), looked["verdicts"]) == ({"paused": "ok"}, {"host": "blocked"})
-        refused = shut_down(hypervisor, "stuck", resume=True)["stuck"]
-        assert refused["outcome"] == "refused" and "[domain_ioerror]: mend the storage" in refused["reason"]
-        stuck.destroy()
-
-
-@contextmanager
-def failing_disk(folder: Path) -> Iterator[str]:
-    """The <source> of a disk that can be read, and not written to."""
-    image = folder / "failing.img"
-    image.write_bytes(bytes(1 << 20))
-    options = {
-        "driver": "raw",
-        "file": {
-            "driver": "blkdebug",
-            "image": {"driver": "file", "filename": str(image)},
-            "inject-error": [{"event": "none", "iotype": "write", "errno": 28}],
-        },
-    }
-    path = folder / "failing.nbd"
-    server = subprocess.Popen(["qemu-nbd", "--persistent", "--socket", str(path), f"json:{json.dumps(options)}"])
-    try:
-        deadline = time.monotonic() + 20
-        while not path.exists():
-            assert time.monotonic() < deadline and server.poll() is None, "qemu-nbd did not start"
-            time.sleep(0.05)
-        yield f"<source protocol='nbd'><host transport='unix' socket='{path}'/></source>"
-    finally:
-        server.terminate()
-        server.wait(20)
-
-
-def wait_for_state(hypervisor: Hypervisor, name: str, state: int) -> None:
-    deadline = time.monotonic() + 20
-    domain: Any = hypervisor.domain(name)
-    while domain.state()[0] != state:
-        assert time.monotonic() < deadline, domain.state()
-        time.sleep(0.05)
-
-
-def wait_for_agent(hypervisor: Hypervisor, name: str) -> None:
-    """Wait until libvirt knows that the agent has opened its channel; QEMU tells it at most once a second."""
-    deadline = time.monotonic() + 20
-    path = "./devices/channel/target[@state='connected']"
-    while ET.fromstring(hypervisor.domain(name).XMLDesc(0)).find(path) is None:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 # ---- definitions that are odd
@@ -495,6 +361,10 @@ def test_the_playbooks(hypervisor: Hypervisor) -> None:
     assert looked.status == 0 and "changed=0" in looked.output, looked.output
     table = looked.output.index("domain               state       blocker")
     assert "domain_acpi" in looked.output[table:] and "nobody asks the guests" in looked.output[table:]
+    assert "features/acpi = (absent)" in looked.output[table:]
+    assert looked.output.count("Add <acpi/> under <features> in the domain's XML and start it anew.") == 1
+    planned = play(inventory(hypervisor), "winguest.shutdown.remediate_domains", "--check")
+    assert "what would be changed would hold from the next start" in planned.output, planned.output
     mended = play(inventory(hypervisor), "winguest.shutdown.remediate_domains")
     assert mended.status == 0 and "changed=1" in mended.output, mended.output
     assert "fixed       domain_acpi" in mended.output

@@ -49,16 +49,29 @@ class Pair:
         """The next boot."""
         self.domain = self.windows.start()
 
-    def verify(self, hypervisor: dict[str, Any] | None = None, **variables: Any) -> tuple[dict[str, Any], Run]:
-        """Run the playbook: the role's result, and the run."""
-        given = {"hypervisor": "here", "uri": self.windows.bed.daemon.uri, "evidence_dir": self.evidence, **variables}
+    def verify(
+        self, hypervisor: dict[str, Any] | None = None, inventory_name: str = "", **variables: Any
+    ) -> tuple[dict[str, Any], Run]:
+        """Run the playbook: the role's result, and the run.
+
+        inventory_name: the guest has another name in the inventory, and the inventory plugin's variables.
+        """
+        uri = self.windows.bed.daemon.uri
+        known = {"winguest_hypervisor": "here", "winguest_uri": uri, "winguest_domain": self.windows.name}
+        given = {"evidence_dir": self.evidence, **variables}
+        if not inventory_name:
+            given, known = {"hypervisor": "here", "uri": uri, **given}, {}
         guest = {
+            **known,
             **self.windows.variables,
             "ansible_password": self.windows.password,
             **{f"shutdown_verify_{option}": value for option, value in given.items()},
         }
         here = {"ansible_connection": "local", "ansible_python_interpreter": HYPERVISOR_PYTHON, **(hypervisor or {})}
-        groups = {"windows": {"hosts": {self.windows.name: guest}}, "hypervisors": {"hosts": {"here": here}}}
+        groups = {
+            "windows": {"hosts": {inventory_name or self.windows.name: guest}},
+            "hypervisors": {"hosts": {"here": here}},
+        }
         run = play(groups, "winguest.shutdown.verify")
         kept = [task for task in run.tasks if task.task == "Keep the result"]
         assert len(kept) == 1, run.output
@@ -126,7 +139,7 @@ def test_a_guest_that_was_forced_is_named_with_its_evidence(pair: Pair) -> None:
     forced = pair.shut_down(on_timeout="force")
     assert forced["outcome"] == "forced", forced
     pair.start()
-    result, run = pair.verify(fail_unclean=True)
+    result, run = pair.verify(inventory_name="other", fail_unclean=True)
     assert run.status == 2, run.output
     assert "forced: the hypervisor has on record that it powered the guest off by force" in run.output
     assert result["verdict"] == "forced"

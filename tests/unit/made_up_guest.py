@@ -211,10 +211,16 @@ class World:
     def _thaw(self) -> tuple[str, str]:
         return "ok", "0 file systems"
 
+    def powered_off(self) -> bool:
+        """What the acts that end a guest ask at the last moment."""
+        return self.state in ("in_shutdown", "shutoff")
+
     def _save(self) -> tuple[str | None, str]:
+        if self.powered_off():
+            return "dropped", "the guest has powered off meanwhile"
         if self.guest.save == "never" and self.state == "running":
             self.state, self.reason = "paused", "save"
-        if self.guest.save == "ok" and self.state != "shutoff":
+        if self.guest.save == "ok":
             self.become("shutoff", "saved")
         return (None if self.guest.save == "never" else self.guest.save), "no space left"
 
@@ -227,15 +233,16 @@ class World:
         return (None if self.guest.evidence == "never" else self.guest.evidence), ""
 
     def _destroy(self) -> tuple[str | None, str]:
-        if self.state == "shutoff":
-            return "ok", "domain is not running"
+        if self.powered_off():
+            return "dropped", "the guest has powered off meanwhile"
         if self.guest.destroy == "ok":
             self.become("shutoff", "destroyed")
         return (None if self.guest.destroy == "never" else self.guest.destroy), ""
 
     def _destroy_plain(self) -> tuple[str, str]:
-        if self.state != "shutoff":
-            self.become("shutoff", "destroyed")
+        if self.powered_off():
+            return "dropped", "the guest has powered off meanwhile"
+        self.become("shutoff", "destroyed")
         return "ok", ""
 
     # ---- the history

@@ -82,7 +82,10 @@ function screen(guest) {
   const picture = guest.screen.data
     ? make("img", { src: guest.screen.data, alt: "The screen of " + guest.name + " before it was forced", decoding: "async" })
     : make("p", { class: "note" }, "No screenshot: " + guest.screen.missing);
-  return block("Screen before it was forced", make("figure", { class: "screen" }, picture, make("figcaption", { class: "quiet" }, guest.hypervisor + ": " + guest.screen.path)));
+  return block(
+    "Screen before it was forced",
+    make("figure", { class: "screen" }, picture, make("figcaption", { class: "quiet" }, guest.hypervisor + ": " + guest.screen.path)),
+  );
 }
 
 function readiness(guest) {
@@ -106,6 +109,11 @@ function readiness(guest) {
   );
 }
 
+function forecastTold(forecast) {
+  const becomes = word(OUTCOMES, forecast.becomes);
+  return becomes + " after " + duration(forecast.expected_seconds) + (forecast.source ? ", by " + forecast.source.replaceAll("_", " ") : "") + (forecast.fits === false ? "; does not fit" : "");
+}
+
 function about(guest) {
   const others = Object.entries(guest.more || {}).filter(([, value]) => typeof value !== "object");
   return block(
@@ -119,6 +127,8 @@ function about(guest) {
       ["accepted after", guest.accept_seconds === null || guest.accept_seconds === undefined ? null : duration(guest.accept_seconds)],
       ["off after", guest.seconds === null || guest.seconds === undefined || guest.look_after ? null : duration(guest.seconds)],
       ["forced by leave of", guest.permission],
+      ["forecast", guest.forecast ? forecastTold(guest.forecast) : null],
+      ["tier", guest.forecast ? guest.forecast.tier : null],
       ["request outstanding", guest.request_outstanding ? "yes, the guest may still obey it" : null],
       ["asked inside", guest.in_guest ? word(new Map(), guest.in_guest.outcome) + (guest.in_guest.message ? ": " + guest.in_guest.message : "") : null],
       ...others.map(([name, value]) => [name.replaceAll("_", " "), String(value)]),

@@ -100,7 +100,7 @@ function legend(drawing) {
 
 function timeline(guest) {
   const drawing = guest.drawing;
-  if (drawing === null) {
+  if (drawing === null || drawing.seconds < 0.05) {
     return null;
   }
   const near = drawing.clocks.filter((clock) => clock.at <= drawing.seconds * (1 + BEYOND));

@@ -41,7 +41,7 @@ function card(title, number, kind, ...content) {
 function named(report, guests, table, outcome) {
   const links = guests.slice(0, MOST_NAMED).map((name) => {
     const guest = report.guests.find((candidate) => candidate.name === name.name && candidate.hypervisor === name.hypervisor);
-    return make("li", null, make("button", { type: "button", class: "link", on: { click: () => table.show(guest) } }, place(guest)));
+    return make("li", null, make("button", { type: "button", class: "link", on: { click: () => table.show(guest) } }, outcomeIcon(guest.outcome), place(guest)));
   });
   const rest = guests.length - links.length;
   const more = rest > 0 ? make("li", null, make("button", { type: "button", class: "link", on: { click: () => { table.choose(outcome, true); table.find(""); } } }, "and " + rest + " more")) : null;
@@ -80,6 +80,20 @@ function cards(report, table) {
   );
 }
 
+function forecast(told) {
+  if (told.forecast === null) {
+    return null;
+  }
+  const others = list(told.forecast.does_not_fit).map((one) => make("li", null, make("b", null, one.name), ": " + one.reason));
+  return [
+    facts([
+      ["budget", typeof told.forecast.budget === "number" ? duration(told.forecast.budget) : null],
+      ["forecast", duration(told.forecast.expected_seconds)],
+    ]),
+    others.length ? make("ul", { class: "findings" }, others) : null,
+  ];
+}
+
 function host(told) {
   const totals = Object.entries(told.totals).filter(([name]) => name !== "domains");
   return make(
@@ -90,7 +104,7 @@ function host(told) {
     told.readiness_trouble ? make("p", { class: "note" }, "Readiness: " + told.readiness_trouble) : null,
     told.findings.length ? make("ul", { class: "findings" }, told.findings.map(finding)) : null,
     list(told.acts).length ? make("p", { class: "quiet" }, "When it goes down: " + told.acts.join("; ")) : null,
-    facts(Object.entries(told.more).map(([name, value]) => [name.replaceAll("_", " "), String(value)])),
+    forecast(told),
   );
 }
 
@@ -101,7 +115,7 @@ function hosts(report) {
 function summary(report, table) {
   const totals = report.totals;
   const good = totals.guests - totals.look_after;
-  const verdict = totals.guests === 0 ? "No guests" : totals.look_after === 0 ? "All " + many(totals.guests, "guest") + " as wanted" : totals.look_after.toLocaleString("en") + " of " + many(totals.guests, "guest") + " to look after";
+  const verdict = totals.guests === 0 ? "No guests" : report.check_mode ? "The plan for " + many(totals.guests, "guest") : totals.look_after === 0 ? "All " + many(totals.guests, "guest") + " as wanted" : totals.look_after.toLocaleString("en") + " of " + many(totals.guests, "guest") + " to look after";
   return [
     make("p", { class: "verdict " + (totals.look_after ? "bad" : "good") }, verdict, make("span", { class: "quiet" }, totals.look_after && good ? good.toLocaleString("en") + " as wanted" : null)),
     proportions(totals),

@@ -22,7 +22,8 @@ const OUTCOMES = new Map([
 ]);
 
 const PHASES = new Map([
-  ["before", "looked at, its idle writes measured, or waiting for its turn"],
+  ["queued", "waiting for its turn"],
+  ["before", "looked at, its idle writes measured"],
   ["asleep", "asleep, being woken"],
   ["asked_acpi", "asked by the power button, not accepted"],
   ["asked_agent", "asked through the guest agent, not accepted"],
@@ -48,6 +49,7 @@ const MARKS = new Map([
 ]);
 
 const CLOCKS = new Map([
+  ["forecast", "forecast"],
   ["timeout", "finish clock"],
   ["max_timeout", "hard end"],
 ]);

@@ -20,6 +20,7 @@ same words in a line to COM2 change that at any time. All times are in milliseco
     press=update-hang  write to the disk for `write`, then do nothing for ever,
     press=sleep        go to S3, from which it can be woken,
     press=hibernate    go to S4, which is off, and nothing resumes it: the next start is a boot,
+    press=crash        crash: tell the hypervisor through its panic device (pvpanic), if it has one, and stop for good,
     press=ask          ask on COM2, and do what a line with another of these words says; delay=, write= and rate= there
                        hold for this press only
     presses=N  only the Nth press, counted since the boot or the waking, and later ones are taken that seriously; those
@@ -49,6 +50,7 @@ misses is lost, and an empty line or a torn one is where.
     sleep         it goes to S3
     awake         it is back from S3, the button is heard
     hibernate     it goes to S4
+    crash         it stops for good, as press=crash says
     power off     the disk is clean, power goes next
     reboot        the disk is clean, the reset comes next
     told          it has taken a line from COM2

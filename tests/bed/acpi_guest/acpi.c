@@ -9,6 +9,7 @@
 
 enum { STATUS = 0, ENABLE = 2, BUTTON = 1 << 8, SLEEP_ENABLE = 1 << 13, SLEEP_TYPE = 10, ACPI_MODE = 1 };
 enum { RESET_CONTROL = 0xCF9, HARD_RESET = 0x06, KEYBOARD_COMMAND = 0x64, PULSE_RESET = 0xFE };
+enum { PANIC_PORT = 0x505, PANICKED = 1 };
 enum { PACKAGE = 0x12, BYTE = 0x0A, NO_SUCH_STATE = 0xFF };
 
 /* The beginnings of the tables, as the ACPI specification lays them out. */
@@ -138,6 +139,11 @@ bool acpi_can_hibernate(void) { return fixed && hibernation_type != NO_SUCH_STAT
 void acpi_hibernate(void) { enter(hibernation_type); }
 
 void acpi_power_off(void) { enter(off_type); }
+
+void crash(void) {
+    outb(PANIC_PORT, PANICKED);
+    halt();
+}
 
 void reset(void) {
     outb(RESET_CONTROL, HARD_RESET);

@@ -25,3 +25,6 @@ void acpi_sleep(void) __attribute__((noreturn));
 void acpi_hibernate(void) __attribute__((noreturn));
 void acpi_power_off(void) __attribute__((noreturn));
 void reset(void) __attribute__((noreturn));
+
+/* Tell the hypervisor of a crash, where it has a device for that, and stop. */
+void crash(void) __attribute__((noreturn));

@@ -102,6 +102,13 @@ static void hang(void) {
     page_show(LOOK_BAD, "Hung", "It accepted to shut down, and will do nothing more");
 }
 
+static void fall_over(void) {
+    report("crash");
+    page_show(LOOK_BAD, "Crashed", "It has told the hypervisor so");
+    page_draw();
+    crash();
+}
+
 static void update(void) {
     phase = UPDATING;
     report("writing");
@@ -171,6 +178,9 @@ static void decide(void) {
         break;
     case PRESS_HIBERNATE:
         hibernate();
+        break;
+    case CRASH:
+        fall_over();
         break;
     default:
         leave();

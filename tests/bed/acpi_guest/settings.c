@@ -16,6 +16,7 @@ static const char *const presses[] = {
     [OBEY] = "obey",     [IGNORE] = "ignore",           [HANG] = "hang",
     [UPDATE] = "update", [UPDATE_HANG] = "update-hang", [PRESS_SLEEP] = "sleep",
     [REBOOT] = "reboot", [ASK] = "ask",                 [PRESS_HIBERNATE] = "hibernate",
+    [CRASH] = "crash",
 };
 
 uint32_t settings[SETTINGS] = {[PRESS] = OBEY, [WRITE] = 5000, [RATE] = 400, [PRESSES] = 1};

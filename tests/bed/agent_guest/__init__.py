@@ -18,6 +18,7 @@ What the guest does when it is asked to shut down is set on its command line:
     agent=absent   the agent is never started
     agent=hung     the agent is stopped with SIGSTOP `agent_after` seconds after its start: connected, but silent
     agent=dies     the agent is killed with SIGKILL `agent_after` seconds after its start
+    blocked=C,C    the agent's settings have it refuse these commands (none unless given)
     button=obey    the same for the ACPI power button: powers off (default),
     button=slow    stops the agent at once, and powers off `delay` seconds later,
     button=ignore  does nothing
@@ -120,7 +121,8 @@ def command_line(
     writer: bool = False,
     delay: int = 10,
     agent_after: int = 2,
+    blocked: str = "",
 ) -> str:
     """The kernel command line of a guest that behaves like this."""
-    behaviour = f"agent={agent} button={button} delay={delay} agent_after={agent_after}"
+    behaviour = f"agent={agent} button={button} delay={delay} agent_after={agent_after} blocked={blocked}"
     return f"{KERNEL_WORDS} {behaviour} writer={'yes' if writer else 'no'}"

@@ -115,13 +115,16 @@ def test_what_is_wrong_in_both_definitions(ident: str, old: str, new: str, actua
         ("domain_on_crash", "<on_crash>destroy", "<on_crash>restart"),
     ],
 )
-def test_what_nobody_verified_is_only_told(ident: str, old: str, new: str) -> None:
-    wrong = FINE.replace(old, new)
-    assert [state for dummy, state, dummy_actual in seen(ident, reading(wrong, wrong))] == ["unverified"] * 2
-    assert [state for dummy, state, dummy_actual in seen(ident, reading(wrong, wrong), enforce=[ident])] == [
-        "differs"
-    ] * 2
-    assert verdicts(findings(PLAIN, reading(wrong, wrong))) == {"host": "ready"}
+def test_what_is_only_told(ident: str, old: str, new: str) -> None:
+    """It does not count against the domain; a row that nobody has verified says so."""
+    wrong = reading(FINE.replace(old, new), FINE.replace(old, new))
+    assert [state for dummy, state, dummy_actual in seen(ident, wrong)] == ["differs"] * 2
+    assert verdicts(findings(PLAIN, wrong)) == {"host": "ready"}
+    rows = [dataclasses.replace(row, grade="single_source") if row.id == ident else row for row in ROWS]
+    told = {f.state for f in findings(build(rows), wrong) if f.row.id == ident}
+    assert told == {"unverified"}
+    told = {f.state for f in findings(build(rows, enforce=[ident]), wrong) if f.row.id == ident}
+    assert told == {"differs"}
 
 
 @pytest.mark.parametrize(
@@ -199,6 +202,7 @@ STATES: list[tuple[str, DomainReading, Any]] = [
     ("domain_agent_silent", reading(agent=Agent(asked=True, trouble="no answer")), "silent"),
     ("domain_agent_commands", reading(agent=dataclasses.replace(ANSWERS, disabled=("guest-exec", "guest-shutdown"))),
      ("guest-shutdown",)),
+    ("domain_agent_commands", reading(agent=Agent(asked=True, disabled=("guest-info",))), ("guest-info",)),
     ("domain_agent_commands", reading(agent=dataclasses.replace(ANSWERS, commands=("guest-shutdown",))),
      ("guest-fsfreeze-freeze", "guest-fsfreeze-status", "guest-fsfreeze-thaw")),
     ("domain_request_outstanding", reading(record=Record(REQUEST)), REQUEST.at),
@@ -298,7 +302,11 @@ def test_what_is_on_request_is_mended_by_name() -> None:
         (reading(agent=Agent()), ["acpi", "agent"]),
         (reading(agent=Agent(asked=True, trouble="x")), ["acpi"]),
         (reading(agent=dataclasses.replace(ANSWERS, disabled=("guest-shutdown",))), ["acpi"]),
+        (reading(agent=Agent(asked=True, disabled=("guest-info",))), ["acpi", "agent"]),
         (reading(**OFF), []),
+        (reading(state="in_shutdown"), []),
+        (reading(state="paused", reason="shutting_down"), []),
+        (reading(state="crashed"), []),
         (reading(trouble="x"), []),
     ],
 )
@@ -327,6 +335,21 @@ def answered(monkeypatch: pytest.MonkeyPatch, **answers: Any) -> Agent:
 
     monkeypatch.setattr(libvirt_qemu, "qemuAgentCommand", command)
     return domain_reading.ask_agent(None)
+
+
+def libvirt_error(code: int) -> libvirt.libvirtError:
+    error = libvirt.libvirtError("no")
+    error.err = (code, 0, "no", 2, "", "", "", 0, 0)
+    return error
+
+
+def test_an_agent_that_does_not_say_what_it_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = libvirt_error(libvirt.VIR_ERR_INTERNAL_ERROR)
+    agent = answered(monkeypatch, guest_info=refused, guest_ping={})
+    assert (agent.answers, agent.version, agent.disabled) == (True, "", ("guest-info",))
+    assert answered(monkeypatch, guest_info=refused, guest_ping=refused).answers is False
+    silent = libvirt_error(libvirt.VIR_ERR_AGENT_UNRESPONSIVE)
+    assert answered(monkeypatch, guest_info=silent).answers is False, "one that is silent is not asked twice"
 
 
 def info(**commands: bool) -> dict[str, Any]:

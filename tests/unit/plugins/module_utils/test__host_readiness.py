@@ -79,11 +79,23 @@ def test_nobody_acts(host: MakeHost) -> None:
     assert found(bare, waive=["host_no_service"]) == {"host_no_service": ("waived", "nobody")}
 
 
-def test_libvirt_guests_as_it_is_installed(host: MakeHost) -> None:
+def test_libvirt_guests_as_libvirt_has_it(host: MakeHost) -> None:
     installed = host("#URIS=default\n#ON_SHUTDOWN=suspend\n")
     assert installed.acts_first == "libvirt-guests"
     assert installed.acts() == ["libvirt-guests, when systemd stops it: saves the running guests (managed save)"]
     assert found(installed) == {"host_libvirt_guests_suspend": ("differs", "suspend")}
+
+
+@pytest.mark.parametrize("place", ["usr/libexec", "usr/lib/libvirt"])
+def test_libvirt_guests_as_a_distribution_has_it(tmp_path: Path, host: MakeHost, place: str) -> None:
+    """Debian's asks the guests to shut down where nothing is set."""
+    script = 'URIS="default"\nON_SHUTDOWN="shutdown"\nSHUTDOWN_TIMEOUT=60\n\nstop() {\n    ON_SHUTDOWN="suspend"\n}\n'
+    write(tmp_path / place / "libvirt-guests.sh", script)
+    asks = host()
+    assert "asks the running guests to shut down, one after the other, and waits for each 60 s" in asks.acts()[0]
+    assert found(asks) == {"host_libvirt_guests_timeout": ("differs", 60)}
+    saves = host("ON_SHUTDOWN=suspend", enabled=False)  # it is already
+    assert found(saves) == {"host_libvirt_guests_suspend": ("differs", "suspend")}
 
 
 @pytest.mark.parametrize(
@@ -93,6 +105,13 @@ def test_libvirt_guests_as_it_is_installed(host: MakeHost) -> None:
         ("ON_SHUTDOWN='shutdown' # all\nSHUTDOWN_TIMEOUT=\"900\"", "waits for each 900 s", {}),
         ("export ON_SHUTDOWN=shutdown\nSHUTDOWN_TIMEOUT=0", "waits for each for ever", {}),
         ("ON_SHUTDOWN=shutdown\nPARALLEL_SHUTDOWN=4\nSHUTDOWN_TIMEOUT=600", "4 at a time, and waits for all 600 s", {}),
+        ("ON_SHUTDOWN=shutdown\nPARALLEL_SHUTDOWN=1", "one after the other, and waits for each 300 s", {}),
+        ("ON_SHUTDOWN=", "saves", {"host_libvirt_guests_suspend": ("differs", "")}),
+        (
+            "ON_SHUTDOWN=shutdown\nPARALLEL_SHUTDOWN=\nSHUTDOWN_TIMEOUT=",
+            "waits for each for ever",
+            {"host_libvirt_guests_timeout": ("differs", "")},
+        ),
         (
             "ON_SHUTDOWN=suspend\nON_SHUTDOWN=shutdown\nSHUTDOWN_TIMEOUT=60",
             "waits for each 60 s",

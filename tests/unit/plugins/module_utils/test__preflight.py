@@ -199,6 +199,8 @@ def test_all_traps_of_a_domain_are_named() -> None:
         (found("pmsuspended", "unknown"), Policy()),
         (found("pmsuspended", "unknown"), Policy(wake=False, methods=())),
         (found("in_shutdown", "user"), Policy()),
+        (found("in_shutdown", job="backup", block_jobs=("sda",)), Policy(on_timeout="force")),
+        (found("paused", "shutting_down", job="backup"), Policy()),
     ],
 )
 def test_no_trap(facts: Facts, policy: Policy) -> None:
