@@ -10,6 +10,7 @@ shut down, and would take long.
 
 from __future__ import annotations
 
+import json
 import time
 from contextlib import ExitStack
 from types import TracebackType
@@ -66,7 +67,7 @@ TIERED = [
     Planned("db-1", "graceful", {"tier": 1}, guest=AcpiGuest("db-1")),
     Planned("db-hangs", "left_running", {"tier": 1}, guest=AcpiGuest("db-hangs", "press=hang")),
     Planned("never-asked", "refused", {"tier": 2}, guest=AcpiGuest("never-asked")),
-    Planned("restart-trap", "refused", {"tier": 1}, guest=AcpiGuest("restart-trap", on_poweroff="restart")),
+    Planned("restart-trap", "graceful", {"tier": 1}, guest=AcpiGuest("restart-trap", on_poweroff="restart")),
     Planned("off-already", "already_off", {"tier": 0}, guest=AcpiGuest("off-already")),
 ]
 DOOMED = [
@@ -140,8 +141,8 @@ class Fleet:
         """Pull its plug: libvirtd and every QEMU are gone at once."""
         self.hypervisors[hypervisor].daemon.stop()
 
-    def inventory(self, **variables: Any) -> Inventory:
-        """The inventory; variables are further ones of the hypervisors."""
+    def inventory(self) -> Inventory:
+        """The inventory."""
         clocks = {f"domain_shutdown_{name}": value for name, value in CLOCKS.items()}
         beds: dict[str, dict[str, Any]] = {
             name: {
@@ -168,13 +169,15 @@ class Fleet:
             beds[hypervisor]["domain_shutdown_domains"] = [{"name": one.name, **one.options} for one in plan]
             beds[hypervisor]["domain_readiness_all"] = True
         return {
-            "hypervisors": {"hosts": {**beds, "hv4": NOWHERE}, "vars": {**clocks, **variables}},
+            "hypervisors": {"hosts": {**beds, "hv4": NOWHERE}, "vars": clocks},
             "windows": {"hosts": guests},
         }
 
     def run(self, *arguments: str, **variables: Any) -> Run:
-        """Run the playbook, and pull the plug of the third hypervisor when its guests have begun to shut down."""
-        playing = begin(self.inventory(**variables), PLAYBOOK, "--forks", "10", *arguments)
+        """Run the playbook with these variables for all hosts, and pull the plug of the third hypervisor when its guests
+        have begun to shut down."""
+        extra = ["--extra-vars", json.dumps(variables)]
+        playing = begin(self.inventory(), PLAYBOOK, "--forks", "10", *extra, *arguments)
         while playing.process.poll() is None and not self._begun("hv3"):
             time.sleep(0.2)
         self.kill("hv3")

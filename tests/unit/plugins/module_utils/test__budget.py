@@ -278,5 +278,5 @@ def test_fitted_clocks_are_never_longer_and_still_a_policy(
     ("left", "clocks_"), [(1000, (60, 300, 1000)), (200, (60, 200, 200)), (90, (45, 90, 90)), (0, (0, 0, 0))]
 )
 def test_fitted_clocks(left: float, clocks_: tuple[float, float, float]) -> None:
-    accept, timeout, hard = clocks_
-    assert fit_clocks(Policy(), left) == Policy(accept_timeout=accept, timeout=timeout, max_timeout=hard)
+    fitted = fit_clocks(Policy(("acpi", "agent")), left)
+    assert (fitted.accept_timeout, fitted.timeout, fitted.max_timeout) == clocks_

@@ -134,7 +134,9 @@ def test_clocks_that_end_in_time_stay_as_they_are() -> None:
     line = Line(budget=1000.0)
     line.add("a", timeout=50.0, max_timeout=60.0, accept_timeout=50.0)
     line.next(0.0)
-    assert line.cases["a"].policy == Policy(accept_timeout=50, timeout=50, max_timeout=60, baseline_time=0)
+    assert line.cases["a"].policy == Policy(
+        ("acpi", "agent"), accept_timeout=50, timeout=50, max_timeout=60, baseline_time=0
+    )
     assert line.said("a")[-1] == "its turn has come: tier 0"
 
 
