@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from bed.ansible_run import Inventory, Run, begin
 from bed.guests import AcpiGuest, Bed, Guest
 from bed.module import HYPERVISOR_PYTHON
-from bed.windows.blockers import BLOCKERS, OBEDIENT
+from bed.windows.blockers import BLOCKERS, Blocker
 from bed.windows.guest import SimulatedWindows
 
 PLAYBOOK = "winguest.shutdown.shutdown"
@@ -117,14 +117,13 @@ class Fleet:
         self._resources.close()
 
     def _simulated(self, planned: Planned) -> SimulatedWindows:
-        blocker = BLOCKERS.get(planned.registry)
-        more = {"situation": blocker.situation} if blocker else {}
+        blocker = BLOCKERS.get(planned.registry, Blocker({}))
         return SimulatedWindows(
             self.hypervisors["hv1"],
             planned.name,
-            registry=blocker.registry if blocker else OBEDIENT,
+            registry=blocker.registry,
+            situation=blocker.situation,
             time_scale=TIME_SCALE,
-            **more,
         )
 
     def _start(self, bed: Bed, plan: list[Planned]) -> None:
@@ -174,8 +173,10 @@ class Fleet:
         }
 
     def run(self, *arguments: str, **variables: Any) -> Run:
-        """Run the playbook with these variables for all hosts, and pull the plug of the third hypervisor when its guests
-        have begun to shut down."""
+        """Run the playbook with these variables for all hosts.
+
+        The third hypervisor's plug is pulled when its guests have begun to shut down.
+        """
         extra = ["--extra-vars", json.dumps(variables)]
         playing = begin(self.inventory(), PLAYBOOK, "--forks", "10", *extra, *arguments)
         while playing.process.poll() is None and not self._begun("hv3"):
