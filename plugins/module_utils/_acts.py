@@ -38,6 +38,7 @@ LANES: dict[str, str] = {
     "press": "act",
     "wake": "act",
     "resume": "act",
+    "guest_shutdown": "act",
     "thaw": "agent",
     "agent": "agent",
     "save": "save",
@@ -209,6 +210,14 @@ def _set_metadata(domain: t.Any, text: str | None, key: str | None) -> None:
     if domain.isActive():
         flags |= libvirt.VIR_DOMAIN_AFFECT_LIVE
     domain.setMetadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, text, key, _record.NAMESPACE, flags)
+
+
+def still_ours(domain: t.Any, request: _record.Request | None) -> bool:
+    """Whether the request on record is this one, and no later one of another run."""
+    try:
+        return read_record(domain).request == request
+    except _record.RecordError:
+        return False
 
 
 def try_to_record(act: Act, domain: t.Any, record: _record.Record) -> Done:

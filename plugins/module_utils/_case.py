@@ -11,7 +11,9 @@ import collections
 import dataclasses
 import typing as t
 
-from ansible_collections.winguest.shutdown.plugins.module_utils._ladder import End, Event, Seen, observe
+from ansible_collections.winguest.shutdown.plugins.module_utils._budget import fit_clocks
+from ansible_collections.winguest.shutdown.plugins.module_utils._forecast import Forecast
+from ansible_collections.winguest.shutdown.plugins.module_utils._ladder import Do, End, Event, Seen, observe
 from ansible_collections.winguest.shutdown.plugins.module_utils._plan import plan
 from ansible_collections.winguest.shutdown.plugins.module_utils._policy import Policy
 from ansible_collections.winguest.shutdown.plugins.module_utils._preflight import Facts, fit, notes, traps
@@ -48,7 +50,14 @@ class Case:
         self.end: End | None = None
         self.ended_at = now
         self.acted = False
+        self.on_record: Request | None = None
+        """The request as it was written into the metadata when it was made."""
         self.evidence: list[str] = []
+        self.forecast: Forecast | None = None
+        self.turn: list[str] = []
+        self._allowed = self.policy
+        self._until: tuple[float, float, float] | None = None
+        self._saved_because = ""
         self.note(now, "found", f"{facts.state} ({facts.reason})")
         self.note(now, "found", facts.record_error)
         self.notes = [note.told for note in notes(policy, facts)]
@@ -70,22 +79,73 @@ class Case:
         if text:
             self.timeline.add(at, kind, text)
 
+    def add_note(self, told: str, now: float) -> None:
+        """Something that changes the way of this domain's shutdown, for its plan and its timeline."""
+        self.notes.append(told)
+        self.note(now, "found", told)
+
     def fold(self, event: Event, now: float) -> None:
         """Take in something that was seen or asked."""
+        start = self.seen.start
         self.seen, text = observe(self.policy, self.seen, event, now)
+        if self.seen.start != start:
+            self._fit_clocks()
         self.note(now, "seen", text)
 
     def finish(self, end: End, now: float) -> None:
         """The domain has its outcome."""
+        if self._saved_because and end.outcome == "saved":
+            end = End("saved", f"{end.why}; {self._saved_because}")
         self.end, self.ended_at = end, now
         self.note(now, "ended", f"{end.outcome}: {end.why}")
+
+    # ---- its turn
+
+    def take_up(self, now: float, until: float | None = None, lead: float = 0.0, least: float = 0.0) -> None:
+        """Its turn has come. With until, a budget's: its clocks run out at that time at the latest.
+
+        least: seconds from the first request that no budget takes from it, and lead is what comes before those.
+        """
+        self.seen = dataclasses.replace(self.seen, started_at=now)
+        if until is not None:
+            self._until = until, lead, least
+            self._fit_clocks()
+            if self._fitted:
+                self.note(now, "found", f"for the budget its clocks run out in {until - now:.1f} s at the latest")
+
+    def take_up_to_save(self, now: float, why: str) -> None:
+        """Its turn has come, and all that is to be done is to save it."""
+        self.take_up(now)
+        self._saved_because = why
+        self.policy = dataclasses.replace(self.policy, methods=(), accept_timeout=0.0, timeout=0.0, max_timeout=0.0)
+
+    @property
+    def would_act(self) -> bool:
+        """Whether it is only planned, and something would be asked of it."""
+        return self.end is None and (self.forecast is None or self.forecast.becomes not in ("left_running", "refused"))
+
+    def why(self, step: Do) -> str:
+        """What the timeline says of an act that is asked for."""
+        return f"managed save: {self._saved_because}" if self._saved_because and step.act == "save" else step.why
+
+    def _fit_clocks(self) -> None:
+        """The clocks count from the first request, whenever that is, so they are fitted again when it was made."""
+        if self._until is not None:
+            until, lead, least = self._until
+            least += lead if self.seen.requested_at is None else 0.0
+            self.policy = fit_clocks(self._allowed, max(until - self.seen.start, least))
+
+    @property
+    def _fitted(self) -> bool:
+        return self.policy.max_timeout < self._allowed.max_timeout
 
     # ---- for the domain's metadata
 
     def record(self) -> Record:
         """What the domain's metadata is to say of this run now."""
         outcome = self.end.outcome if self.end else ""
-        record = dataclasses.replace(self.facts.record, request=self._request(outcome))
+        request = self.facts.record.request if self._saved_because else self._request(outcome)
+        record = dataclasses.replace(self.facts.record, request=request)
         if outcome in ("graceful", "saved"):
             record = record.with_past(self._past(outcome))
         return record
@@ -93,7 +153,8 @@ class Case:
     @property
     def to_be_recorded(self) -> bool:
         """Whether the outcome belongs into the domain's metadata and can get there."""
-        if self.end is None or self.seen.requested_at is None or self.seen.lost_at is not None:
+        nothing_done = self.seen.requested_at is None and not self._saved_because
+        if self.end is None or nothing_done or self.seen.lost_at is not None:
             return False
         if self.end.outcome in ("cancelled", "vanished") or self.facts.record_error:
             return False
@@ -109,6 +170,7 @@ class Case:
             on_timeout=self.policy.on_timeout,
             outcome=outcome,
             ended=self._time(self.ended_at) if outcome else "",
+            reason=self.end.why if self.end and self.seen.alone else "",
         )
 
     def _past(self, outcome: str) -> Past:
@@ -118,6 +180,7 @@ class Case:
             method=self.seen.method or "",
             accept_seconds=self._accept_seconds(),
             finish_seconds=round(self.ended_at - self.seen.start, 3),
+            save_seconds=round(self.ended_at - self.seen.busy_since, 3) if self.seen.final_act == "save" else None,
         )
 
     def _time(self, at: float) -> str:
@@ -134,7 +197,8 @@ class Case:
     def permission(self) -> str:
         """Under which permission this guest may be forced."""
         clocks = f"timeout={self.policy.timeout:g} s, max_timeout={self.policy.max_timeout:g} s"
-        return f"on_timeout={self.policy.on_timeout} for this domain in this run, {clocks}"
+        fitted = " (fitted to the budget)" if self._fitted else ""
+        return f"on_timeout={self.policy.on_timeout} for this domain in this run, {clocks}{fitted}"
 
     def document(self, why: str, now: float) -> dict[str, t.Any]:
         """What the evidence says besides the screen and the statistics."""
@@ -166,9 +230,14 @@ class Case:
             "permission": self.permission if forced else None,
             "request_outstanding": requested and outcome not in SETTLED,
             "evidence": list(self.evidence),
-            "plan": [] if self.end else [*(f"note: {told}" for told in self.notes), *plan(self.policy, self.facts)],
+            "plan": [] if self.end else [*(f"note: {told}" for told in self.notes), *self._plan()],
+            "forecast": self.forecast.told() if self.forecast else None,
             "timeline": self.timeline.entries(),
         }
+
+    def _plan(self) -> list[str]:
+        policy = self.forecast.policy if self.forecast else self.policy
+        return [*self.turn, *(plan(policy, self.facts) if policy else [])]
 
 
 def totals(results: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, int]:

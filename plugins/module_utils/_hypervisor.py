@@ -42,7 +42,7 @@ else:
     LIBVIRT_IMPORT_ERROR = None
     LibvirtError = libvirt.libvirtError
 
-Call = t.Callable[[t.Any, t.Any], Done]
+Call = t.Callable[[t.Any, t.Any], t.Optional[Done]]
 Wanted = t.Callable[[], bool]
 Answer = t.Callable[[Event], None]
 
@@ -156,7 +156,8 @@ class Hypervisor:
     def act(self, lane: str, uuid: str, act: Act, call: Call, wanted: Wanted, answer: Answer | None = None) -> None:
         """Run call(connection, domain) when the lane has room, if it is wanted then.
 
-        Started and the Done that the call returns, or that tells its failure, go to answer, or else to the inbox.
+        Started and the Done that the call returns, or that tells its failure, go to answer, or else to the inbox. When
+        a call returns None, others are at work on it, and post its Done.
         """
         post: Answer = answer if answer is not None else lambda event: self._post(uuid, event)
 
@@ -167,6 +168,8 @@ class Hypervisor:
                 if wanted():
                     post(Started(act))
                     done = call(connection, domain)
+                    if done is None:
+                        return
                 else:
                     done = Done(act, "dropped", "not wanted any more when its turn came")
             except libvirt.libvirtError as error:

@@ -30,6 +30,7 @@ Act = t.Literal[
     "resume",
     "thaw",
     "press",
+    "guest_shutdown",
     "agent",
     "save",
     "abort_save",
@@ -53,6 +54,7 @@ Outcome = t.Literal[
 POWERED_OFF = "the guest powered off"
 AGENT_STOPPED = "the guest agent stopped"
 AGENT_OBEYED = "the guest agent's call succeeded"
+WINDOWS_SAYS_SO = "Windows says that it is shutting down"
 """Signs by which a request shows that it was accepted, besides progress."""
 
 DOUBLE_PRESS_GAP = 0.5
@@ -75,6 +77,9 @@ LIMITS: dict[str, float] = {
     "destroy_plain": 90.0,
 }
 """Seconds that an act may take before the ladder goes on without its answer."""
+
+REQUESTS: dict[str, Act] = {"acpi": "press", "guest_shutdown": "guest_shutdown", "agent": "agent"}
+"""The act by which each method asks the guest."""
 
 FINAL_ACTS: tuple[Act, ...] = ("save", "abort_save", "destroy", "destroy_plain")
 DESTROYS: tuple[Act, ...] = ("destroy", "destroy_plain")
@@ -144,13 +149,14 @@ class Started:
 class Done:
     """What came of an act.
 
-    result: ok; failed; denied (this connection may not do it, ever); not_delivered (an agent that never got the
-    request); no_reply (an agent that got it and said nothing); busy (a gentle destroy that could not end QEMU, where
+    result: ok; failed; denied (this connection may not do it, ever); not_delivered (the guest, or its agent, never got
+    the request); no_reply (an agent that got it and said nothing); under_way (the guest says that it is shutting down
+    already); busy (a gentle destroy that could not end QEMU, where
     the plain one is called for); dropped (not begun, because it was not wanted any more when its turn came).
     """
 
     act: Act
-    result: t.Literal["ok", "failed", "denied", "not_delivered", "no_reply", "busy", "dropped"]
+    result: t.Literal["ok", "failed", "denied", "not_delivered", "no_reply", "under_way", "busy", "dropped"]
     detail: str = ""
 
 
@@ -180,8 +186,26 @@ class Cancelled:
     detail: str = ""
 
 
+@dataclasses.dataclass(frozen=True)
+class ControllerLost:
+    """Whoever asked for the run has disappeared: from now on it only watches."""
+
+    detail: str = ""
+
+
 Event = t.Union[
-    StateSeen, Changed, AgentChannel, Rebooted, Asked, Started, Done, Noted, ConnectionLost, ConnectionBack, Cancelled
+    StateSeen,
+    Changed,
+    AgentChannel,
+    Rebooted,
+    Asked,
+    Started,
+    Done,
+    Noted,
+    ConnectionLost,
+    ConnectionBack,
+    Cancelled,
+    ControllerLost,
 ]
 
 
@@ -218,7 +242,7 @@ class Seen:
     method: str | None = None
     method_since: float = 0.0
     method_failed: bool = False
-    agent_asked_at: float | None = None
+    called_at: float | None = None
     presses: int = 0
     pressed_at: float | None = None
     accepted_at: float | None = None
@@ -239,6 +263,7 @@ class Seen:
     lost_at: float | None = None
     lost_detail: str = ""
     cancelled: str = ""
+    alone: str = ""
 
     @property
     def start(self) -> float:
@@ -304,6 +329,9 @@ def observe(policy: Policy, seen: Seen, event: Event, at: float) -> tuple[Seen, 
     if isinstance(event, ConnectionBack):
         back = dataclasses.replace(seen, lost_at=None, sampled_at=None, sample_asked_at=None, unanswered_since=None)
         return back, "connection to libvirt is back"
+    if isinstance(event, ControllerLost):
+        alone = event.detail or "the controller disappeared"
+        return dataclasses.replace(seen, alone=alone), f"{alone}; from now on this run only watches"
     return dataclasses.replace(seen, cancelled=event.detail or "cancelled"), f"cancelled: {event.detail}"
 
 
@@ -397,13 +425,13 @@ def _observe_asked(seen: Seen, act: Act, at: float) -> Seen:
 
 
 def _observe_started(seen: Seen, act: Act, at: float) -> Seen:
-    if act in ("press", "agent"):
-        method = "acpi" if act == "press" else "agent"
+    method = _method_of(act)
+    if method is not None:
         seen = dataclasses.replace(seen, requested_at=at if seen.requested_at is None else seen.requested_at)
-        if method != seen.method or act == "agent":
+        if method != seen.method or act != "press":
             seen = dataclasses.replace(seen, method=method, method_since=at, method_failed=False)
-        if act == "agent":  # may block for a minute, and nothing needs to wait for it
-            return dataclasses.replace(seen, busy=None, agent_asked_at=at)
+        if act != "press":  # may take a minute, and nothing needs to wait for it
+            return dataclasses.replace(seen, busy=None, called_at=at)
         seen = dataclasses.replace(seen, presses=seen.presses + 1, pressed_at=at)
     elif act == "wake":
         seen = dataclasses.replace(seen, wake_asked_at=at)
@@ -441,11 +469,14 @@ def _observe_done(seen: Seen, event: Done, at: float) -> tuple[Seen, str]:
 
 
 def _observe_answer(seen: Seen, event: Done, note: str, at: float) -> tuple[Seen, str]:
-    method = {"press": "acpi", "agent": "agent"}.get(event.act)
+    method = _method_of(event.act)
     if event.result in ("failed", "not_delivered") and method is not None and seen.method == method:
         seen = dataclasses.replace(seen, method_failed=True)
     if event.act == "agent" and event.result == "ok":
         seen, accepted = _accept(seen, at, AGENT_OBEYED)
+        return seen, accepted or note
+    if event.result == "under_way":
+        seen, accepted = _accept(seen, at, WINDOWS_SAYS_SO)
         return seen, accepted or note
     expected = event.result == "ok" and event.act == "press"
     if expected:
@@ -485,6 +516,8 @@ def decide(policy: Policy, seen: Seen, now: float) -> Step:
     busy_until = _busy_until(policy, seen)
     if now < busy_until:
         return _wait(policy, seen, now, busy_until)
+    if seen.alone:
+        return _watch(policy, seen, now, due)
     if due:
         return _final(policy, seen, now)
     return _prepare(policy, seen, now) or _request(policy, seen, now) or _wait(policy, seen, now)
@@ -492,7 +525,7 @@ def decide(policy: Policy, seen: Seen, now: float) -> Step:
 
 def still_wanted(policy: Policy, seen: Seen, act: Act, now: float) -> bool:
     """Whether an act whose turn has come should still be begun, going by what was seen while it waited."""
-    if seen.cancelled or seen.lost_at is not None or _ended(seen) is not None:
+    if seen.cancelled or seen.alone or seen.lost_at is not None or _ended(seen) is not None:
         return False
     if act == "press":
         return policy.press_after_acceptance or not is_accepted(policy, seen, now)
@@ -539,14 +572,14 @@ def is_accepted(policy: Policy, seen: Seen, now: float) -> bool:
     """
     if seen.accepted_at is None:
         return False
-    if seen.accepted_by in (POWERED_OFF, AGENT_STOPPED, AGENT_OBEYED):
+    if seen.accepted_by in (POWERED_OFF, AGENT_STOPPED, AGENT_OBEYED, WINDOWS_SAYS_SO):
         return True
     return seen.progress_at is not None and now - seen.progress_at < policy.stall_timeout
 
 
 def current_method(policy: Policy, seen: Seen, now: float) -> str | None:
     """The method whose turn it is: each in turn until accepted; after that only those that come later on the list."""
-    usable = [m for m in policy.methods if m != "agent" or _agent_usable(seen)]
+    usable = [m for m in policy.methods if _usable(seen, m)]
     if seen.method in usable and not seen.method_failed and not _silent(policy, seen, now):
         return seen.method
     if seen.method is not None:
@@ -559,8 +592,17 @@ def current_method(policy: Policy, seen: Seen, now: float) -> str | None:
     return usable[0] if usable else None
 
 
-def _agent_usable(seen: Seen) -> bool:
-    return seen.agent is not False and not ("agent" in seen.outstanding and seen.method != "agent")
+def _usable(seen: Seen, method: str) -> bool:
+    """Whether this method can be taken up: an earlier call of it that is still unanswered must be over first."""
+    if method == "acpi":
+        return True
+    unanswered = REQUESTS[method] in seen.outstanding and seen.method != method
+    return not unanswered and (method != "agent" or seen.agent is not False)
+
+
+def _method_of(act: Act) -> str | None:
+    """The method that asks by this act; None for an act that is no request."""
+    return next((method for method, request in REQUESTS.items() if request == act), None)
 
 
 def _silent(policy: Policy, seen: Seen, now: float) -> bool:
@@ -694,17 +736,23 @@ def _request(policy: Policy, seen: Seen, now: float) -> Step | None:
     if seen.state != "running":
         return None
     method = current_method(policy, seen, now)
-    asked = seen.method == "agent" and not seen.method_failed and not _silent(policy, seen, now)
-    if method in ("acpi", "agent") and ("press" if method == "acpi" else "agent") in seen.outstanding:
+    if method is None or REQUESTS[method] in seen.outstanding:
         return None
-    if method == "agent" and not asked and now >= _next_call(policy, seen):
-        return Do(
-            "agent", _why(seen, "agent", "ask the guest agent: it can't be vetoed, and applications are not asked")
-        )
-    wanted = policy.press_after_acceptance or not is_accepted(policy, seen, now)
-    if method == "acpi" and wanted and now >= _next_press(policy, seen):
-        return Do("press", _why(seen, "acpi", "press the ACPI power button"))
+    if method == "acpi":
+        wanted = policy.press_after_acceptance or not is_accepted(policy, seen, now)
+        if wanted and now >= _next_press(policy, seen):
+            return Do("press", _why(seen, "acpi", "press the ACPI power button"))
+        return None
+    asked = seen.method == method and not seen.method_failed and not _silent(policy, seen, now)
+    if not asked and now >= _next_call(policy, seen):
+        return Do(REQUESTS[method], _why(seen, method, _CALLS[method]))
     return None
+
+
+_CALLS = {
+    "guest_shutdown": "ask Windows itself over the guest's own connection (shutdown.exe)",
+    "agent": "ask the guest agent: it can't be vetoed, and applications are not asked",
+}
 
 
 def _why(seen: Seen, method: str, what: str) -> str:
@@ -723,7 +771,7 @@ def _next_press(policy: Policy, seen: Seen) -> float:
 
 
 def _next_call(policy: Policy, seen: Seen) -> float:
-    return 0.0 if seen.agent_asked_at is None else seen.agent_asked_at + policy.press_interval
+    return 0.0 if seen.called_at is None else seen.called_at + policy.press_interval
 
 
 def _final(policy: Policy, seen: Seen, now: float) -> Step:
@@ -747,6 +795,23 @@ def _final(policy: Policy, seen: Seen, now: float) -> Step:
             return End("error", f"{why}; no evidence could be taken, so it was not forced: {reason}")
         return Do("evidence", f"{why}; on_timeout=force: evidence first")
     return Do(act, f"{why}; on_timeout={policy.on_timeout}")
+
+
+def _watch(policy: Policy, seen: Seen, now: float, due: bool) -> Step:
+    """Ask nothing of the guest any more, and see what becomes of it until its clocks have run out."""
+    begun = seen.final_act not in (None, "abort_save")
+    if begun and seen.busy != seen.final_act and seen.final_result == "ok" and now < seen.final_at + SETTLE:
+        return _look_again(seen, now)
+    if seen.requested_at is None and not begun:
+        return End("cancelled", f"{seen.alone}; nothing had been asked of the guest")
+    if not due:
+        return _wait(policy, seen, now)
+    last = f"{seen.final_act} had been begun ({seen.failure or 'no answer'}), " if begun else ""
+    outstanding = ", its request outstanding" if seen.requested_at is not None else ""
+    return End(
+        "left_running",
+        f"{seen.alone}; {last}its clocks have run out, {_last_sign(seen, now)}; it is left running{outstanding}",
+    )
 
 
 def _after_final(policy: Policy, seen: Seen, now: float) -> Step:

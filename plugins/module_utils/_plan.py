@@ -46,6 +46,8 @@ def _requests(policy: Policy, facts: Facts) -> t.Iterator[str]:
         if method == "acpi":
             pair = f"twice, {DOUBLE_PRESS_GAP:g} s apart, " if policy.double_press else ""
             yield f"press the ACPI power button {pair}every {policy.press_interval:g} s until accepted, {again}"
+        elif method == "guest_shutdown":
+            yield f"ask Windows on {policy.guest} by shutdown.exe over its own connection, {again}"
         else:
             missing = "" if facts.definition.agent_connected else ", if it has connected by then"
             yield f"ask the guest agent to shut down{missing}, {again}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-METHODS = ("acpi", "agent")
+METHODS = ("acpi", "guest_shutdown", "agent")
 ON_TIMEOUT = ("leave", "save", "force")
 LONGEST = 1e8
 """Seconds, about three years: no clock is longer, so that every deadline is a date."""
@@ -25,6 +25,8 @@ class Policy:
     """How one domain is shut down. Times in seconds."""
 
     methods: tuple[str, ...] = METHODS
+    guest: str = ""
+    """The inventory name of the domain's Windows host, over whose connection guest_shutdown asks."""
     accept_timeout: float = 60.0
     timeout: float = 300.0
     max_timeout: float = 3600.0
@@ -82,6 +84,11 @@ def make_policy(options: t.Mapping[str, t.Any], where: str) -> Policy:
             raise PolicyError(f"{where}: {name} is {value:g}; it must not be more than {LONGEST:g} seconds")
     if len(set(policy.methods)) != len(policy.methods):
         raise PolicyError(f"{where}: methods names {_repeated(policy.methods)} twice; name each method once")
+    if policy.methods == ("guest_shutdown",) and not policy.guest:
+        raise PolicyError(
+            f"{where}: methods has only guest_shutdown, and guest is not given, so nobody could be asked; set guest to "
+            "the inventory name of the domain's Windows host, or allow another method"
+        )
     if policy.timeout > policy.max_timeout:
         raise PolicyError(
             f"{where}: timeout ({policy.timeout:g} s) is later than max_timeout ({policy.max_timeout:g} s), "

@@ -23,7 +23,10 @@ from ansible_collections.winguest.shutdown.plugins.module_utils._record import R
 
 @dataclasses.dataclass(frozen=True)
 class Definition:
-    """What a domain's live XML says that matters here. agent_connected is None where libvirt does not know."""
+    """What a domain's live XML says that matters here. agent_connected is None where libvirt does not know.
+
+    memory is in bytes, what the guest has now.
+    """
 
     acpi: bool
     on_poweroff: str
@@ -31,6 +34,7 @@ class Definition:
     agent_connected: bool | None
     display: bool
     block_jobs: tuple[str, ...]
+    memory: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,6 +99,7 @@ def read_definition(xml: str) -> Definition:
             for disk in root.findall("./devices/disk")
             if disk.find("mirror") is not None and disk.find("target") is not None
         ),
+        memory=1024 * int(root.findtext("./currentMemory") or root.findtext("./memory") or 0),  # libvirt gives KiB
     )
 
 
@@ -104,8 +109,10 @@ def disks(xml: str) -> list[str]:
 
 
 def fit(policy: Policy, facts: Facts) -> Policy:
-    """The policy without the methods that this domain's definition cannot carry."""
+    """The policy without the methods that this domain's definition, or what is known of its guest, cannot carry."""
     methods = policy.methods
+    if not policy.guest:
+        methods = tuple(method for method in methods if method != "guest_shutdown")
     if not facts.definition.agent_channel:
         methods = tuple(method for method in methods if method != "agent")
     if not facts.definition.acpi:
@@ -151,8 +158,10 @@ def _traps(policy: Policy, facts: Facts) -> t.Iterator[Trap]:
     definition = facts.definition
     if policy.methods and not fit(policy, facts).methods:
         missing = "it has no <acpi/>" if "acpi" in policy.methods else "it has no guest agent channel"
-        if set(policy.methods) == {"acpi", "agent"}:
+        if {"acpi", "agent"} <= set(policy.methods):
             missing = "it has neither <acpi/> nor a guest agent channel"
+        elif policy.methods == ("guest_shutdown",):
+            missing = "nobody is there to ask Windows over its own connection"
         yield _trap(
             "domain_acpi",
             f"no request can reach the guest: {missing}, and methods is {list(policy.methods)}",

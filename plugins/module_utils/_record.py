@@ -28,7 +28,10 @@ class RecordError(ValueError):
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """A request to shut down. Times are ISO 8601 in UTC; outcome is empty while the run is under way or was cut off."""
+    """A request to shut down. Times are ISO 8601 in UTC; outcome is empty while the run is under way or was cut off.
+
+    reason says why it ended so, where nobody was left to be told.
+    """
 
     at: str
     domain_id: int
@@ -37,6 +40,7 @@ class Request:
     on_timeout: str
     outcome: str = ""
     ended: str = ""
+    reason: str = ""
 
     @property
     def outstanding(self) -> bool:
@@ -46,13 +50,14 @@ class Request:
 
 @dataclasses.dataclass(frozen=True)
 class Past:
-    """How one earlier shutdown went: seconds from the first request."""
+    """How one earlier shutdown went: seconds from the first request; save_seconds are those of a save by itself."""
 
     at: str
     outcome: str
     method: str
     accept_seconds: float | None
     finish_seconds: float
+    save_seconds: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,16 +119,18 @@ def _request(element: ET.Element) -> Request:
         on_timeout=get["on_timeout"],
         outcome=get.get("outcome", ""),
         ended=get.get("ended", ""),
+        reason=get.get("reason", ""),
     )
 
 
 def _past(element: ET.Element) -> Past:
     get = element.attrib
-    accept = get.get("accept_seconds")
+    accept, save = get.get("accept_seconds"), get.get("save_seconds")
     return Past(
         at=get["at"],
         outcome=get["outcome"],
         method=get.get("method", ""),
         accept_seconds=None if accept is None else float(accept),
         finish_seconds=float(get["finish_seconds"]),
+        save_seconds=None if save is None else float(save),
     )

@@ -16,24 +16,37 @@ import typing as t
 from ansible_collections.winguest.shutdown.plugins.module_utils import _acts as acts
 from ansible_collections.winguest.shutdown.plugins.module_utils import _evidence as evidence
 from ansible_collections.winguest.shutdown.plugins.module_utils._case import Case
+from ansible_collections.winguest.shutdown.plugins.module_utils._claims import Claims, NoClaims
+from ansible_collections.winguest.shutdown.plugins.module_utils._errands import Errands
 from ansible_collections.winguest.shutdown.plugins.module_utils._hypervisor import Call, Hypervisor, Inbox
 from ansible_collections.winguest.shutdown.plugins.module_utils._ladder import (
+    FINAL_ACTS,
+    REQUESTS,
     Act,
     Asked,
     Cancelled,
     ConnectionBack,
     ConnectionLost,
+    ControllerLost,
     Do,
     Done,
     End,
     Event,
     Noted,
     decide,
+    final_action_due,
     still_wanted,
 )
+from ansible_collections.winguest.shutdown.plugins.module_utils._order import Rules, Wish
 from ansible_collections.winguest.shutdown.plugins.module_utils._policy import Policy
 from ansible_collections.winguest.shutdown.plugins.module_utils._preflight import Facts
+from ansible_collections.winguest.shutdown.plugins.module_utils._progress_file import ProgressFile
+from ansible_collections.winguest.shutdown.plugins.module_utils._record import Record
+from ansible_collections.winguest.shutdown.plugins.module_utils._sign_of_life import Proofs, SignOfLife
 from ansible_collections.winguest.shutdown.plugins.module_utils._timeline import Timeline
+from ansible_collections.winguest.shutdown.plugins.module_utils._turns import Turns
+
+ANYHOW = Wish()
 
 SETTLE_LIMIT = 10.0
 """Seconds at the end of a run for the outcomes to get into the domains' metadata."""
@@ -45,19 +58,41 @@ LOOK_AROUND = 1.0
 """Seconds between two looks at whether someone still waits for the results."""
 
 
+PROOF_LOOK = 0.2
+"""Seconds between two looks for the sign of life that a final action waits for."""
+
+PROVED_ACTS = ("save", "destroy", "destroy_plain")
+"""Acts that are begun only when the controller has shown a sign of life since they were decided."""
+
+
 class Run:
     """One run over the domains of one hypervisor."""
 
     def __init__(
-        self, hypervisor: Hypervisor, inbox: Inbox, evidence_dir: str, abandoned: t.Callable[[], bool] = lambda: False
+        self,
+        hypervisor: Hypervisor,
+        inbox: Inbox,
+        evidence_dir: str,
+        abandoned: t.Callable[[], bool] = lambda: False,
+        claims: Claims | None = None,
+        life: SignOfLife | None = None,
+        progress: ProgressFile | None = None,
+        errands: Errands | None = None,
+        turns: Turns | None = None,
     ) -> None:
-        """abandoned tells whether the other side, to which the results would go, is gone."""
+        """abandoned tells whether the other side, to which the results would go, is gone, and ends the run.
+
+        life is there for a run that is watched: when it is lost, the run goes on and only watches. errands are what
+        whoever watches it is to do.
+        """
         self._hypervisor = hypervisor
         self._inbox = inbox
         self._evidence_dir = evidence_dir
         self._abandoned = abandoned
+        self._errands = Errands("") if errands is None else errands
         self.stopped = ""
         self._clock_start, self._wall_start = time.monotonic(), time.time()
+        self._turns = turns if turns is not None else Turns(Rules(), self._clock_start)
         self._cases: dict[str, Case] = {}
         self._open: dict[str, None] = {}
         self._wakes: list[tuple[float, str]] = []
@@ -66,6 +101,12 @@ class Run:
         self._unsettled: dict[str, str] = {}
         self._settled: queue.SimpleQueue[tuple[Case, Done]] = queue.SimpleQueue()
         self._reconnecting = False
+        self._claims = claims or NoClaims()
+        self._life = life
+        self._proofs = Proofs(life)
+        self._progress = progress
+        if life is not None:
+            life.watch(lambda why: inbox.put((None, ControllerLost(why))))
 
     @property
     def cases(self) -> list[Case]:
@@ -77,20 +118,46 @@ class Run:
         self.stopped = self.stopped or why
         self._inbox.put((None, Cancelled(why)))
 
-    def add(self, facts: Facts, policy: Policy) -> None:
+    def add(self, facts: Facts, policy: Policy, wish: Wish = ANYHOW) -> None:
         """Take a domain up; one that is off, or in a trap, has its outcome at once."""
-        case = Case(facts, policy, Timeline(self._clock_start, self._wall_start), time.monotonic())
+        case = Case(facts, policy, self._timeline(facts.name), time.monotonic())
         self._cases[facts.uuid] = case
+        self._turns.add(case, wish)
         if case.end is None:
             self._open[facts.uuid] = None
 
+    def _timeline(self, name: str) -> Timeline:
+        if self._progress is None:
+            return Timeline(self._clock_start, self._wall_start)
+        entry = self._progress.entry
+        return Timeline(self._clock_start, self._wall_start, lambda kind, text: entry(name, kind, text))
+
+    def plan(self) -> None:
+        """Say which of the open domains another run is at work on."""
+        for uuid in self._open:
+            holder = self._claims.holder(uuid)
+            if holder:
+                self._cases[uuid].add_note(f"{holder} is at work on it: this run would refuse it", time.monotonic())
+
+    def claim(self) -> None:
+        """Claim the open domains; one that another run is at work on has its outcome at once."""
+        for uuid in list(self._open):
+            holder = self._claims.take(uuid)
+            if holder:
+                why = f"{holder} is at work on it, and nothing was asked of it: wait for the end of that run, or end it"
+                self._cases[uuid].finish(End("refused", why), time.monotonic())
+                del self._open[uuid]
+
     def carry_out(self) -> None:
         """Run until every domain has its outcome and it is written down."""
-        for uuid in list(self._open):
-            self._step(uuid, time.monotonic())
+        self.claim()
+        self._let_in()
         while self._open:
             self._send_samples()
             self._wait_for_something()
+            self._let_in()
+            self._tell_progress()
+        self._tell_progress(last=True)
         if self.stopped:
             self._hypervisor.finish("end", LAST_CALLS_LIMIT)
         else:
@@ -109,6 +176,8 @@ class Run:
                 self._take(self._inbox.get_nowait(), touched)
         except queue.Empty:
             pass
+        for answer in self._errands.collect():
+            self._take(answer, touched)
         now = time.monotonic()
         while self._wakes and self._wakes[0][0] <= now:
             touched[heapq.heappop(self._wakes)[1]] = None
@@ -127,6 +196,20 @@ class Run:
             if target in self._open:
                 self._cases[target].fold(event, now)
                 touched[target] = None
+                self._give_up_claim(self._cases[target])
+
+    def _let_in(self) -> None:
+        """Take up the domains whose turn has come; one that ends with that may give the next one its turn."""
+        while not self.stopped:
+            now = time.monotonic()
+            moved = self._turns.next(now)
+            if not moved:
+                return
+            for case in moved:
+                if case.end is None:
+                    self._step(case.facts.uuid, now)
+                else:
+                    del self._open[case.facts.uuid]
 
     # ---- what goes out
 
@@ -135,15 +218,30 @@ class Run:
         case = self._cases[uuid]
         while case.end is None:
             step = decide(case.policy, case.seen, now)
+            if not final_action_due(case.policy, case.seen, now):
+                self._proofs.forget(uuid)
             if isinstance(step, End):
                 case.finish(step, now)
                 del self._open[uuid]
                 self._write_outcome(case)
             elif isinstance(step, Do):
+                if uuid in self._turns.waiting:
+                    return
+                if step.act in PROVED_ACTS and self._must_wait(case, step.act, now):
+                    self._wake_later(uuid, now + PROOF_LOOK, now)
+                    return
                 self._do(case, step, now)
             else:
                 self._wake_later(uuid, step.until, now)
                 return
+
+    def _must_wait(self, case: Case, act: Act, now: float) -> bool:
+        """Whether a final action still lacks the sign of life from after its decision."""
+        waited = case.facts.uuid in self._proofs
+        missing = self._proofs.missing(case.facts.uuid)
+        if missing and not waited:
+            case.note(now, "seen", f"before the {act}, a new sign of life of the controller is waited for")
+        return missing
 
     def _wake_later(self, uuid: str, until: float, now: float) -> None:
         if not now < self._wake_at.get(uuid, 0.0) <= until:
@@ -151,25 +249,29 @@ class Run:
             heapq.heappush(self._wakes, (until, uuid))
 
     def _do(self, case: Case, step: Do, now: float) -> None:
-        first_request = case.seen.requested_at is None and step.act in ("press", "agent")
+        first_request = case.seen.requested_at is None and step.act in REQUESTS.values()
         if step.act == "sample":
             self._to_sample.append(case.facts.uuid)
             case.fold(Asked("sample"), now)
             return
         case.acted = True
-        case.note(now, "asked", step.why)
+        case.note(now, "asked", case.why(step))
         call = self._call(case, step, now)
         case.fold(Asked(step.act), now)
         if first_request and not case.facts.record_error:
-            call = _recorded(case, step, call)
+            call = _recorded(case, step, call, self._silenced)
         self._hypervisor.act(
             acts.LANES[step.act], case.facts.uuid, step.act, call, lambda: self._still_wanted(case, step.act)
         )
 
     def _still_wanted(self, case: Case, act: Act) -> bool:
         """Asked in the lane's thread when the act's turn has come; what was seen is never changed, only replaced."""
-        open_still = not self.stopped and not self._abandoned() and case.end is None
+        open_still = not self._silenced() and case.end is None
         return open_still and still_wanted(case.policy, case.seen, act, time.monotonic())
+
+    def _silenced(self) -> bool:
+        """Whether nothing must be asked of any guest any more."""
+        return bool(self.stopped) or self._abandoned() or bool(self._life is not None and self._life.lost)
 
     def _send_samples(self) -> None:
         """One call for all the samples that were asked for since the last time."""
@@ -179,12 +281,11 @@ class Run:
 
     def _call(self, case: Case, step: Do, now: float) -> Call:
         domain_id, agent = case.seen.domain_id, bool(case.seen.agent)
-
-        def stopped() -> bool:
-            return bool(self.stopped) or self._abandoned()
-
+        stopped = self._silenced
         if step.act == "agent":
             return lambda connection, domain: acts.ask_agent(domain)
+        if step.act == "guest_shutdown":
+            return lambda connection, domain: self._errands.give(case.facts.uuid, case.policy.guest)
         if step.act == "destroy":
             # Told at once: when the destroy has been answered, the domain is off and done with.
             uuid = case.facts.uuid
@@ -207,6 +308,7 @@ class Run:
 
     def _write_outcome(self, case: Case) -> None:
         if not case.to_be_recorded:
+            self._claims.release(case.facts.uuid)
             return
         record = case.record()
         self._unsettled[case.facts.uuid] = case.facts.name
@@ -214,10 +316,31 @@ class Run:
             "act",
             case.facts.uuid,
             "press",
-            lambda connection, domain: acts.try_to_record("press", domain, record),
+            lambda connection, domain: self._record_end(case, record, domain),
             lambda: not self.stopped,
-            lambda event: self._settled.put((case, event)) if isinstance(event, Done) else None,
+            lambda event: self._recorded_end(case, event),
         )
+
+    def _record_end(self, case: Case, record: Record, domain: t.Any) -> Done:
+        """A run that only watched has given its claim up, and must not write over what another one has written."""
+        if case.seen.alone:
+            if self._claims.take(case.facts.uuid) or not acts.still_ours(domain, case.on_record):
+                return Done("press", "ok", "another run has it now")
+        return acts.try_to_record("press", domain, record)
+
+    def _recorded_end(self, case: Case, event: Event) -> None:
+        if isinstance(event, Done):
+            self._claims.release(case.facts.uuid)
+            self._settled.put((case, event))
+
+    def _give_up_claim(self, case: Case) -> None:
+        """Whoever comes next may act at once on a domain that is only watched, unless libvirt is still at it for us."""
+        if case.seen.alone and case.seen.busy not in FINAL_ACTS:
+            self._claims.release(case.facts.uuid)
+
+    def _tell_progress(self, last: bool = False) -> None:
+        if self._progress is not None:
+            self._progress.tell(lambda: self.cases, self._errands.tell(), last)
 
     def _settle(self) -> None:
         give_up_at = time.monotonic() + SETTLE_LIMIT
@@ -238,16 +361,19 @@ class Run:
         return list(self._unsettled.values())
 
 
-def _recorded(case: Case, step: Do, call: Call) -> Call:
-    """The call, with the request written into the domain's metadata before it is made."""
+def _recorded(case: Case, step: Do, call: Call, silenced: t.Callable[[], bool]) -> Call:
+    """The call, with the request written into the domain's metadata before it is made, which may take a while."""
     record = case.record()
+    case.on_record = record.request
 
-    def write_then_call(connection: t.Any, domain: t.Any) -> Done:
+    def write_then_call(connection: t.Any, domain: t.Any) -> Done | None:
         written = acts.try_to_record(step.act, domain, record)
         if written.result == "denied":
             return written
+        if silenced():
+            return Done(step.act, "dropped", "not wanted any more after it had been recorded")
         done = call(connection, domain)
-        if written.result == "ok":
+        if written.result == "ok" or done is None:
             return done
         problem = f"the request could not be recorded: {written.detail}"
         return dataclasses.replace(done, detail="; ".join(filter(None, (done.detail, problem))))

@@ -37,13 +37,13 @@ def entry_options(options: Spec) -> dict[str, dict[str, t.Any]]:
     return {"name": {"type": "str"}, "uuid": {"type": "str"}, **own}
 
 
-def check_selection(params: t.Mapping[str, t.Any], purpose: str) -> None:
-    """Raises ValueError unless exactly one of domains and all was given, and sensibly."""
+def check_selection(params: t.Mapping[str, t.Any], purpose: str, both: bool = False) -> None:
+    """Raises ValueError unless exactly one of domains and all was given, and sensibly; both allows both."""
     if params["domains"] is not None and not params["domains"]:
         raise ValueError(
             "domains is empty; name at least one domain, or use all=true for every domain of the hypervisor"
         )
-    if (params["domains"] is None) != params["all"]:
+    if (params["domains"] is None) != params["all"] and not (both and params["all"]):
         raise ValueError(f"give exactly one of domains, a list of the domains to {purpose}, and all=true")
     if params["name_pattern"] is not None and not params["all"]:
         raise ValueError("name_pattern chooses among all domains; it needs all=true")

@@ -17,7 +17,11 @@ MOST_ENTRIES = 200
 class Timeline:
     """Entries of one run. A line that repeats the last one of its kind is counted there; the middle of a flood goes."""
 
-    def __init__(self, clock_start: float, wall_start: float) -> None:
+    def __init__(
+        self, clock_start: float, wall_start: float, told: t.Callable[[str, str], None] = lambda kind, text: None
+    ) -> None:
+        """told is called with each entry that is no repetition."""
+        self._told = told
         self._clock_start = clock_start
         self._wall_start = wall_start
         self._entries: list[dict[str, t.Any]] = []
@@ -26,6 +30,10 @@ class Timeline:
     def wall(self, at: float) -> float:
         """The time of day, in seconds since the epoch, at this time of the run's clock."""
         return self._wall_start + at - self._clock_start
+
+    def seconds(self, at: float) -> float:
+        """The seconds since the run began at this time of its clock."""
+        return round(at - self._clock_start, 3)
 
     def add(self, at: float, kind: str, text: str) -> None:
         """kind is found, asked, seen or ended."""
@@ -40,6 +48,7 @@ class Timeline:
             del self._entries[MOST_ENTRIES // 2]
             self._left_out += 1
         self._entries.append({"time": timestamp(self.wall(at)), "seconds": seconds, "kind": kind, "text": text})
+        self._told(kind, text)
 
     def entries(self) -> list[dict[str, t.Any]]:
         """The entries as they are returned to the user."""

@@ -122,6 +122,11 @@ domains:
           returned: always
           type: str
           sample: "2026-11-23T10:17:03.305Z"
+        reason:
+          description: Why it ended so, where the controller had disappeared and nobody was left to be told; else empty.
+          returned: always
+          type: str
+          sample: ""
         finish_by:
           description: When its finish clock ran out.
           returned: always
@@ -178,6 +183,11 @@ domains:
           returned: always
           type: float
           sample: 24.803
+        save_seconds:
+          description: Seconds of them that the managed save took; null for a guest that was not saved by the run.
+          returned: always
+          type: float
+          sample: null
     evidence:
       description: What was kept of the guest before it was forced, the latest 20 times, the newest first.
       returned: always

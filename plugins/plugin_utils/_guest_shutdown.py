@@ -53,26 +53,31 @@ class ShutdownAction(GuestAction):
     }
 
     def work(self, shell: WindowsShell, options: dict[str, t.Any]) -> dict[str, t.Any]:
-        """Ask, once more after cancelling what is scheduled if that is wanted, and leave."""
+        """Ask, unless in check mode."""
         line = command(options)
         if self._task.check_mode:
             return {"changed": True, "outcome": "planned", "msg": "the guest would be asked to shut down"}
-        cancelled = False
+        return ask(shell, line, options)
+
+
+def ask(shell: WindowsShell, line: str, options: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Ask, once more after cancelling what is scheduled if that is wanted, and leave."""
+    cancelled = False
+    outcome, status = _request(shell, line, options["message"])
+    if outcome[0] == "scheduled" and options["cancel_scheduled"]:
+        cancelled = shell.run(CANCEL).status == 0
         outcome, status = _request(shell, line, options["message"])
-        if outcome[0] == "scheduled" and options["cancel_scheduled"]:
-            cancelled = shell.run(CANCEL).status == 0
-            outcome, status = _request(shell, line, options["message"])
-        name, text = outcome
-        if name in DONE:
-            shell.leave()
-        return {
-            "changed": cancelled or name in ("accepted", "unanswered"),
-            "failed": name not in DONE,
-            "outcome": name,
-            "status": status,
-            "cancelled_scheduled": cancelled,
-            "msg": text,
-        }
+    name, text = outcome
+    if name in DONE:
+        shell.leave()
+    return {
+        "changed": cancelled or name in ("accepted", "unanswered"),
+        "failed": name not in DONE,
+        "outcome": name,
+        "status": status,
+        "cancelled_scheduled": cancelled,
+        "msg": text,
+    }
 
 
 def command(options: t.Mapping[str, t.Any]) -> str:

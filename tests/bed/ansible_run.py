@@ -81,6 +81,11 @@ class Playing:
             lines = results.read_text(encoding="utf-8").splitlines() if results.exists() else []
             return Run(self.process.returncode, output or "", [Task(**json.loads(line)) for line in lines])
 
+    def drop(self) -> None:
+        """Forget about one that was killed."""
+        self.process.communicate()
+        self._folder.cleanup()
+
 
 def begin(inventory: Inventory, playbook: str | Tasks, *arguments: str, show: bool = False) -> Playing:
     """Start ansible-playbook with a playbook of the collection, one in a file, or tasks for the group "windows".
@@ -106,6 +111,7 @@ def begin(inventory: Inventory, playbook: str | Tasks, *arguments: str, show: bo
     command = [sys.executable, "-m", "ansible", "playbook", "--inventory", str(inventory_file), playbook, *arguments]
     process = subprocess.Popen(
         command,
+        cwd=path,  # where a report goes that nobody has asked for
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=None if show else subprocess.PIPE,

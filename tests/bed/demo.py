@@ -19,6 +19,7 @@ from bed.guests import AcpiGuest, AgentGuest, Bed, Guest
 from bed.module import HYPERVISOR_PYTHON
 
 EVIDENCE = checkout.CACHE / "demo-evidence"
+REPORT = checkout.CACHE / "demo-report"
 CLOCKS = {"timeout": 20, "accept_timeout": 8, "press_interval": 4, "stall_timeout": 6, "poll_interval": 2}
 """Seconds. A demonstration should not take the hour that a real updating guest may take, so the clocks are short."""
 
@@ -60,6 +61,7 @@ def inventory(bed: Bed) -> dict[str, object]:
         "domain_shutdown_uri": bed.daemon.uri,
         "domain_shutdown_domains": [{"name": shown.guest.name, **shown.options} for shown in GUESTS],
         "domain_shutdown_evidence_dir": str(EVIDENCE),
+        "shutdown_report_folder": str(REPORT),
         **{f"domain_shutdown_{name}": value for name, value in CLOCKS.items()},
     }
     host = {"ansible_connection": "local", "ansible_python_interpreter": HYPERVISOR_PYTHON}
@@ -99,6 +101,7 @@ def main() -> int:
         shut_down(bed)
         wrong = differences(bed)
     print(f"Done after {time.monotonic() - began:.0f} s. The evidence of the forced guest is in {EVIDENCE}")
+    print(f"The report is {REPORT}/shutdown-report.html")
     for line in wrong:
         print(f"NOT AS EXPECTED: {line}", file=sys.stderr)
     return 1 if wrong else 0

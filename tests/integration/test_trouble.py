@@ -33,7 +33,6 @@ def begin_and_wait_for_the_press(hypervisor: Hypervisor, name: str, **options: A
     [
         ({"domains": []}, ["domains is empty", "all=true"]),
         ({}, ["exactly one of domains", "all=true"]),
-        ({"domains": ["good"], "all": True}, ["exactly one of domains"]),
         ({"domains": ["good"], "name_pattern": "*"}, ["name_pattern", "all=true"]),
         ({"domains": ["good", "nobody"]}, ["domains[1] (nobody)", "no domain with name 'nobody'"]),
         ({"domains": [{"uuid": "not-one"}]}, ["domains[0]", "not a UUID"]),

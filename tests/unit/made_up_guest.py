@@ -16,6 +16,7 @@ from ansible_collections.winguest.shutdown.plugins.module_utils._ladder import (
     Cancelled,
     ConnectionBack,
     ConnectionLost,
+    ControllerLost,
     Do,
     Done,
     End,
@@ -43,6 +44,8 @@ class Guest:
     noise: float = 0.0
     bursts: tuple[tuple[float, float], ...] = ()
     agent: t.Literal["absent", "obeys", "deaf", "hung", "refuses"] = "absent"
+    windows: t.Literal["obeys", "vetoed", "under_way", "refuses", "unreachable", "never"] = "refuses"
+    """What comes of a request over the guest's own connection."""
     asleep: bool = False
     wakes: bool = True
     act_latency: float = 0.05
@@ -54,6 +57,7 @@ class Guest:
     lost_at: float | None = None
     lost_for: float = 0.0
     cancel_at: float | None = None
+    alone_at: float | None = None
     events_lost: tuple[bool, ...] = ()
 
 
@@ -94,7 +98,7 @@ class World:
         heapq.heappush(self.queue, (self.now + delay, next(self.order), what))
 
     def tell(self, event: Event) -> None:
-        if self.connected or isinstance(event, (ConnectionBack, ConnectionLost, Cancelled)):
+        if self.connected or isinstance(event, (ConnectionBack, ConnectionLost, Cancelled, ControllerLost)):
             self.seen, dummy = observe(self.policy, self.seen, event, self.now)
 
     def happen(self, event: Event) -> None:
@@ -187,6 +191,15 @@ class World:
             return None, ""
         return "failed" if kind == "refuses" else "not_delivered", "not there"
 
+    def _guest_shutdown(self) -> tuple[str | None, str]:
+        kind = self.guest.windows
+        if kind == "obeys" and self.state == "running":
+            self.begin()
+        if kind in ("obeys", "vetoed"):
+            return "ok", "Windows has accepted the request"
+        answers = {"under_way": "under_way", "refuses": "failed", "unreachable": "not_delivered", "never": None}
+        return answers[kind], kind
+
     def _wake(self) -> tuple[str, str]:
         if self.state == "pmsuspended" and self.guest.wakes:
             self.become("running", "wakeup")
@@ -249,6 +262,8 @@ class World:
             self.at(self.guest.lost_at, self.lose)
         if self.guest.cancel_at is not None:
             self.at(self.guest.cancel_at, lambda: self.tell(Cancelled("told to stop")))
+        if self.guest.alone_at is not None:
+            self.at(self.guest.alone_at, lambda: self.tell(ControllerLost("nobody there")))
         for dummy in range(100_000):
             step = decide(self.policy, self.seen, self.now)
             if isinstance(step, End):

@@ -36,7 +36,17 @@ some_time = st.one_of(seconds, st.floats(0, 400, allow_nan=False))
 
 policies = st.builds(
     Policy,
-    methods=st.sampled_from([("acpi", "agent"), ("agent", "acpi"), ("acpi",), ("agent",), ()]),
+    methods=st.sampled_from(
+        [
+            ("acpi", "agent"),
+            ("agent", "acpi"),
+            ("acpi", "guest_shutdown", "agent"),
+            ("guest_shutdown", "acpi"),
+            ("acpi",),
+            ("agent",),
+            (),
+        ]
+    ),
     accept_timeout=st.sampled_from([0.0, 5.0, 20.0, 60.0]),
     timeout=st.sampled_from([60.0, 90.0, 300.0]),
     max_timeout=st.sampled_from([300.0, 400.0, 1800.0]),
@@ -64,6 +74,7 @@ guests = st.builds(
     noise=st.sampled_from([0.0, 100.0, 5e4, 1e6]),
     bursts=st.lists(st.tuples(some_time, some_time), max_size=2).map(tuple),
     agent=st.sampled_from(["absent", "obeys", "deaf", "hung", "refuses"]),
+    windows=st.sampled_from(["obeys", "vetoed", "under_way", "refuses", "unreachable", "never"]),
     asleep=st.booleans(),
     wakes=st.booleans(),
     act_latency=st.sampled_from([0.0, 0.05, 1.0, 4.0, 40.0]),
@@ -132,8 +143,8 @@ def test_promises(guest: Guest, policy: Policy, what: dict[str, Any]) -> None:
         if do.act == "press":
             assert "acpi" in policy.methods
             assert policy.press_after_acceptance or not is_accepted(policy, seen, at), "pressed after acceptance"
-        if do.act == "agent":
-            assert "agent" in policy.methods
+        if do.act in ("agent", "guest_shutdown"):
+            assert do.act in policy.methods
         if guest.cancel_at is not None:
             assert at <= guest.cancel_at, "acted after it was cancelled"
         if guest.lost_at is not None:
@@ -144,6 +155,39 @@ def test_promises(guest: Guest, policy: Policy, what: dict[str, Any]) -> None:
         assert any(asked[1].act in ("destroy", "destroy_plain") for asked in history.asked)
     if guest.cancel_at is not None and guest.cancel_at < history.ended_at:
         raise AssertionError("went on after it was cancelled")
+
+
+@settings(max_examples=EXAMPLES)
+@given(guest=guests, policy=policies, alone_at=some_time, what=trouble)
+def test_without_a_controller_nothing_is_asked(
+    guest: Guest, policy: Policy, alone_at: float, what: dict[str, Any]
+) -> None:
+    guest = dataclasses.replace(guest, **what, alone_at=alone_at)
+    world = World(guest, policy)
+    history = world.run()
+    for at, do, dummy in history.asked:
+        # What happens at the very moment may come before or after the news.
+        assert do.act == "sample" or at <= alone_at, f"{do.act} was asked at {at}, alone since {alone_at}"
+    for at, do, dummy in history.begun:
+        assert at <= alone_at, f"{do.act} was begun at {at}, alone since {alone_at}"
+    seen = history.seen
+    assert history.ended_at <= bound(policy, seen.start) + guest.lost_for
+    if seen.alone and history.end.outcome == "cancelled" and not seen.cancelled:
+        assert seen.requested_at is None
+    if history.end.outcome == "left_running" and seen.alone:
+        assert "nobody there" in history.end.why
+
+
+@settings(max_examples=EXAMPLES)
+@given(guest=guests, policy=policies, alone_at=some_time)
+def test_what_a_guest_does_without_a_controller_is_seen(guest: Guest, policy: Policy, alone_at: float) -> None:
+    guest = dataclasses.replace(guest, alone_at=alone_at, events_lost=())
+    world = World(guest, policy)
+    history = world.run()
+    if (world.state, world.reason) == ("shutoff", "shutdown") and history.seen.requested_at is not None:
+        assert history.end.outcome == "graceful"
+    if history.seen.alone and history.end.outcome == "forced":
+        assert any(do.act in ("destroy", "destroy_plain") for dummy, do, seen in history.begun)
 
 
 @settings(max_examples=EXAMPLES)
@@ -199,6 +243,16 @@ CASES = {
     "ignores, and may be saved": (Guest(presses_needed=None), Policy(on_timeout="save"), "saved"),
     "ignores, and is left": (Guest(presses_needed=None), Policy(), "left_running"),
     "ignores the button, obeys the agent": (Guest(presses_needed=None, agent="obeys"), Policy(), "graceful"),
+    "ignores the button, obeys Windows' own request": (
+        Guest(presses_needed=None, windows="obeys"),
+        Policy(methods=("acpi", "guest_shutdown")),
+        "graceful",
+    ),
+    "is never answered for, obeys the agent": (
+        Guest(presses_needed=None, windows="never", agent="obeys"),
+        Policy(),
+        "graceful",
+    ),
     "updates beyond timeout": (Guest(works_for=2000.0), Policy(on_timeout="force"), "graceful"),
     "updates beyond the hard end": (Guest(works_for=4000.0), Policy(on_timeout="force"), "forced"),
     "works, then hangs": (Guest(works_for=400.0, then="hang"), Policy(on_timeout="force"), "forced"),
@@ -209,6 +263,20 @@ CASES = {
     "cannot be ended": (Guest(presses_needed=None, destroy="failed"), Policy(on_timeout="force"), "error"),
     "cannot be saved": (Guest(presses_needed=None, save="failed"), Policy(on_timeout="save"), "error"),
     "saves for ever": (Guest(presses_needed=None, save="never"), Policy(on_timeout="save"), "error"),
+    "is alone before it is asked": (Guest(alone_at=1.0), Policy(on_timeout="force"), "cancelled"),
+    "is alone and goes off": (Guest(works_for=100.0, alone_at=50.0), Policy(on_timeout="force"), "graceful"),
+    "is alone and stays": (Guest(presses_needed=None, alone_at=50.0), Policy(on_timeout="force"), "left_running"),
+    "is alone and may be saved": (Guest(presses_needed=None, alone_at=50.0), Policy(on_timeout="save"), "left_running"),
+    "is alone while it is forced": (
+        Guest(presses_needed=None, alone_at=310.0, act_latency=4.0),
+        Policy(on_timeout="force", stall_timeout=0),
+        "forced",
+    ),
+    "is alone, and cannot be ended gently": (
+        Guest(presses_needed=None, alone_at=310.0, act_latency=4.0, destroy="busy"),
+        Policy(on_timeout="force", stall_timeout=0),
+        "forced",
+    ),
     "is cancelled": (Guest(presses_needed=None, cancel_at=100.0), Policy(on_timeout="force"), "cancelled"),
     "libvirt stays away": (Guest(presses_needed=None, lost_at=50.0, lost_for=1e4), Policy(), "error"),
     "libvirt comes back": (Guest(works_for=30.0, lost_at=10.0, lost_for=40.0), Policy(), "graceful"),
@@ -244,7 +312,7 @@ def test_single_presses() -> None:
 
 
 def test_each_method_has_its_turn_and_an_undelivered_one_gives_way_at_once() -> None:
-    policy = Policy(accept_timeout=20, timeout=52, baseline_time=0, double_press=False)
+    policy = Policy(("acpi", "agent"), accept_timeout=20, timeout=52, baseline_time=0, double_press=False)
     asked = acts(Guest(presses_needed=None, agent="hung"), policy)
     assert asked == [
         (0.0, "thaw"),
@@ -256,6 +324,21 @@ def test_each_method_has_its_turn_and_an_undelivered_one_gives_way_at_once() -> 
         (45.1, "agent"),
         (50.2, "press"),
     ]
+
+
+def test_windows_itself_is_asked_once_in_its_turn() -> None:
+    policy = Policy(accept_timeout=20, timeout=70, baseline_time=0, press_interval=20, double_press=False)
+    asked = acts(Guest(presses_needed=None, windows="vetoed"), policy)
+    assert asked[:3] == [(0.0, "press"), (20.0, "guest_shutdown"), (40.0, "agent")]
+    policy = dataclasses.replace(policy, methods=("guest_shutdown", "acpi"))
+    asked = acts(Guest(presses_needed=None, windows="unreachable"), policy)
+    assert asked[:2] == [(0.0, "guest_shutdown"), (0.1, "press")]  # an undelivered one gives way at once
+
+
+def test_windows_that_is_shutting_down_already_has_accepted() -> None:
+    history = World(Guest(presses_needed=None, windows="under_way"), Policy(methods=("acpi", "guest_shutdown"))).run()
+    assert history.seen.accepted_by == "Windows says that it is shutting down"
+    assert [do.act for at, do, dummy in history.asked if at > 64 and do.act != "sample"] == []
 
 
 def test_evidence_comes_before_force_and_the_plain_destroy_only_after_the_gentle_one_could_not() -> None:

@@ -24,6 +24,7 @@ THEN = "then, if it is still running: "
 LEAVE = f"{THEN}leave the guest running, its request on record as outstanding"
 SAVE = f"{THEN}managed save: the next start resumes the guest"
 FORCE = f"{THEN}take evidence, freeze file systems where the agent answers, then power off by force"
+WINDOWS = "ask Windows on win-web01 by shutdown.exe over its own connection, for up to 60 s without a sign of life"
 NOTHING = "ask nothing of the guest: methods is empty"
 
 HARD = Policy(methods=(), timeout=0, max_timeout=0, on_timeout="force")
@@ -37,8 +38,9 @@ def found(state: str = "running", agent: bool | None = True) -> Facts:
 @pytest.mark.parametrize(
     ("policy", "facts", "steps"),
     [
-        (Policy(), found(), [THAW, MEASURE, PRESS, AGENT, WAIT, LEAVE]),
-        (Policy(), found(agent=False), [MEASURE, PRESS, PERHAPS, WAIT, LEAVE]),
+        (Policy(("acpi", "agent")), found(), [THAW, MEASURE, PRESS, AGENT, WAIT, LEAVE]),
+        (Policy(("acpi", "agent")), found(agent=False), [MEASURE, PRESS, PERHAPS, WAIT, LEAVE]),
+        (Policy(guest="win-web01"), found(), [THAW, MEASURE, PRESS, WINDOWS, AGENT, WAIT, LEAVE]),
         (Policy(methods=("agent", "acpi"), thaw=False), found(), [MEASURE, AGENT, PRESS, WAIT, LEAVE]),
         (Policy(methods=("acpi",), on_timeout="save"), found(agent=None), [MEASURE, PRESS, WAIT, SAVE]),
         (

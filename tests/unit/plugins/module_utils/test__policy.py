@@ -81,6 +81,13 @@ def test_a_time_beyond_all_calendars(name: str) -> None:
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
+        (
+            {"methods": ["guest_shutdown"]},
+            (
+                "methods has only guest_shutdown, and guest is not given, so nobody could be asked; set guest to the "
+                "inventory name of the domain's Windows host, or allow another method"
+            ),
+        ),
         ({"methods": ["agent", "acpi", "agent"]}, "methods names agent twice; name each method once"),
         (
             {"timeout": 301, "max_timeout": 300},

@@ -79,7 +79,13 @@ MIRROR = (
 )
 AGENT_TARGET = "<target type='virtio' name='org.qemu.guest_agent.0' state='connected'/>"
 FINE = Definition(
-    acpi=True, on_poweroff="destroy", agent_channel=True, agent_connected=True, display=True, block_jobs=()
+    acpi=True,
+    on_poweroff="destroy",
+    agent_channel=True,
+    agent_connected=True,
+    display=True,
+    block_jobs=(),
+    memory=8 << 30,
 )
 
 
@@ -215,6 +221,7 @@ def test_only_shutoff_is_off(state: str) -> None:
         (("acpi", "agent"), {"acpi": False}, ("agent",)),
         (("acpi", "agent"), {"agent_connected": False}, ("acpi", "agent")),
         (("acpi", "agent"), MUTE, ()),
+        (("acpi", "guest_shutdown", "agent"), {}, ("acpi", "agent")),
         ((), {}, ()),
     ],
 )

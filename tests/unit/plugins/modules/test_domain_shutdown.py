@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ import pytest
 import yaml
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.winguest.shutdown.plugins.module_utils._acts import read_record
+from ansible_collections.winguest.shutdown.plugins.module_utils._order import Wish
 from ansible_collections.winguest.shutdown.plugins.module_utils._policy import (
     FIELDS,
     Policy,
@@ -32,6 +35,8 @@ from ansible_collections.winguest.shutdown.plugins.modules.domain_shutdown impor
     EXAMPLES,
     OPTIONS,
     POLICY_OPTIONS,
+    RETURN,
+    WISHES,
     read_domains,
 )
 from hypothesis import example, given, settings
@@ -56,7 +61,8 @@ def test_the_options_are_those_that_are_documented() -> None:
 
 def test_the_options_of_a_domain_are_those_of_the_task_without_defaults() -> None:
     assert list(POLICY_OPTIONS) == list(FIELDS)
-    assert DOMAIN_OPTIONS.keys() == POLICY_OPTIONS.keys() | {"name", "uuid"}
+    assert DOMAIN_OPTIONS.keys() == POLICY_OPTIONS.keys() | WISHES.keys() | {"name", "uuid"}
+    assert WISHES.keys() == {field.name for field in dataclasses.fields(Wish)}
     for name, option in POLICY_OPTIONS.items():
         assert DOMAIN_OPTIONS[name] == {key: value for key, value in option.items() if key != "default"}
 
@@ -78,17 +84,22 @@ def test_the_examples_are_tasks_with_these_options() -> None:
 
 def test_domains_in_all_spellings() -> None:
     defaults = {"timeout": 600.0, "methods": ["acpi"], "wake": True}
-    entries = ["web01", {"name": "sql01", "timeout": "30", "wake": "no"}, {"uuid": NOWHERE, "methods": []}]
+    entries = [
+        "web01",
+        {"name": "sql01", "timeout": "30", "wake": "no"},
+        {"uuid": NOWHERE, "methods": [], "tier": "2", "expected_time": "7.5"},
+    ]
     task = Policy(methods=("acpi",), timeout=600)
     assert [tuple(wanted) for wanted in read_domains(entries, defaults)] == [
-        ("domains[0] (web01)", "web01", None, task),
+        ("domains[0] (web01)", "web01", None, task, Wish()),
         (
             "domains[1] (sql01)",
             "sql01",
             None,
             Policy(methods=("acpi",), accept_timeout=30, timeout=30, wake=False),
+            Wish(),
         ),
-        (f"domains[2] ({NOWHERE})", None, NOWHERE, Policy(methods=(), timeout=600)),
+        (f"domains[2] ({NOWHERE})", None, NOWHERE, Policy(methods=(), timeout=600), Wish(2, 7.5)),
     ]
 
 
@@ -103,7 +114,10 @@ def test_domains_in_all_spellings() -> None:
         ([{"name": "a", "evidence_dir": "/x"}], ["domains[0] (a): ", "evidence_dir"]),
         ([{"name": "a", "timeout": "long"}], ["domains[0] (a): ", "timeout", "float"]),
         ([{"name": "a", "on_timeout": "kill"}], ["domains[0] (a): ", "on_timeout", "leave, save, force", "kill"]),
-        ([{"name": "a", "methods": ["ssh"]}], ["domains[0] (a): ", "methods", "acpi, agent", "ssh"]),
+        ([{"name": "a", "tier": "first"}], ["domains[0] (a): ", "tier", "int"]),
+        ([{"name": "a", "expected_time": -1}], ["domains[0] (a): expected_time is -1; it must be a number from 0"]),
+        ([{"name": "a", "budget": 9}], ["domains[0] (a): ", "nsupported", "budget"]),
+        ([{"name": "a", "methods": ["ssh"]}], ["domains[0] (a): ", "methods", "acpi, guest_shutdown, agent", "ssh"]),
         ([{"name": "a", "waive": ["domain_acpi"]}], ["domains[0] (a): ", "waive", "domain_acpi"]),
         ([{"name": "a", "wake": "perhaps"}], ["domains[0] (a): ", "wake", "perhaps"]),
         ([{"uuid": "x", "timeout": 7200}], ["domains[0] (x): timeout (7200 s) is later than max_timeout (3600 s)"]),
@@ -160,7 +174,6 @@ def run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Iterator[Run]:
     ("options", "complaint"),
     [
         ({}, "give exactly one of domains, a list of the domains to shut down, and all=true"),
-        ({"domains": ["a"], "all": True}, "give exactly one of domains"),
         ({"domains": []}, "domains is empty; name at least one domain, or use all=true"),
         ({"domains": [], "all": True}, "domains is empty"),
         ({"domains": ["a"], "name_pattern": "a*"}, "name_pattern chooses among all domains; it needs all=true"),
@@ -172,6 +185,17 @@ def run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Iterator[Run]:
             "evidence_dir '/proc/no/such' cannot be written to",
         ),
         ({"domains": ["a"], "on_timeout": "kill"}, "value of on_timeout must be one of: leave, save, force"),
+        (
+            {"domains": ["a"], "parallel": -1},
+            "the task: parallel is -1; it must be 0 (no limit) or a number of domains",
+        ),
+        ({"domains": ["a"], "budget": 0}, "the task: budget is 0; it must be a number from 1"),
+        ({"all": True, "save_rate": 0}, "the task: save_rate is 0; it must be a number from 1"),
+        (
+            {"domains": ["a"], "continue_after": ["graceful"]},
+            "value of continue_after must be one or more of: left_run",
+        ),
+        ({"domains": ["a"], "tier": 1}, "Unsupported parameters for"),
         ({"domains": ["a"], "uri": "test:///no/such"}, "cannot connect to libvirt at uri 'test:///no/such'"),
         ({"domains": ["no such", {"uuid": NOWHERE}]}, "domains[0] (no such): there is no domain with name 'no such'"),
         ({"domains": ["test", {"name": "test"}]}, "domains[1] (test) and domains[0] (test) are the same domain test"),
@@ -315,3 +339,122 @@ def test_a_connection_that_may_only_read(run: Run, driver: Driver, monkeypatch: 
     (untouched,) = result["domains"]
     assert untouched["outcome"] == "error" and "does not allow it on this connection" in untouched["reason"]
     assert untouched["presses"] <= 1 and domain.isActive()
+
+
+# ---- order and budget
+
+
+def when_asked(domain: Any, *going: Any) -> None:
+    """As soon as this domain was asked, which the test driver's domains cannot hear, these go off one after another."""
+
+    def watch() -> None:
+        while read_record(domain).request is None:
+            time.sleep(0.05)
+        for each in going:
+            each.shutdown()
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def test_the_forecast_is_as_documented(run: Run, driver: Driver) -> None:
+    for name in ("one", "two"):
+        driver.start(name)
+    entries = ["one", {"name": "two", "expected_time": 900, "on_timeout": "save"}]
+    result = run(domains=entries, timeout=9, accept_timeout=5, budget=60, _ansible_check_mode=True)
+    documented = yaml.safe_load(RETURN)
+    assert result.keys() >= documented.keys()
+    assert result["forecast"].keys() == documented["forecast"]["contains"].keys()
+    assert result["forecast"]["fits"] == ["one"]
+    (other,) = result["forecast"]["does_not_fit"]
+    assert other.keys() == documented["forecast"]["contains"]["does_not_fit"]["contains"].keys()
+    assert (other["name"], other["becomes"]) == ("two", "saved")
+    contains = documented["domains"]["contains"]["forecast"]["contains"]
+    for domain in result["domains"]:
+        assert domain["forecast"].keys() == contains.keys()
+
+
+def test_check_mode_says_in_which_order(run: Run, driver: Driver) -> None:
+    for name in ("data", "app"):
+        driver.start(name)
+    result = run(domains=[{"name": "data", "tier": 3}, "app"], timeout=9, accept_timeout=5, _ansible_check_mode=True)
+    data, app = (domain["forecast"] for domain in result["domains"])
+    assert (app["tier"], data["tier"]) == (0, 3)
+    assert app["start_seconds"] < 1 and data["start_seconds"] == app["end_seconds"]
+    assert any(step.startswith("take it up 10.") and "(tier 3)" in step for step in result["domains"][0]["plan"])
+    assert result["forecast"]["budget"] is None and result["forecast"]["fits"] == ["app", "data"]
+
+
+def test_tiers_and_a_cap(run: Run, driver: Driver) -> None:
+    names = ["order-1", "order-2", "order-3", "order-0"]
+    for name in names:
+        domain = driver.start(name)
+        when_asked(domain, domain)
+    entries = [{"name": name, "tier": 0 if name == "order-0" else 1} for name in names]
+    result = run(domains=entries, parallel=2)
+    assert result["totals"] == {"graceful": 4, "domains": 4}
+    turns = {}
+    for domain in result["domains"]:
+        found = [entry["seconds"] for entry in domain["timeline"] if entry["text"].startswith("its turn has come")]
+        turns[domain["name"]] = (found[0], domain["timeline"][-1]["seconds"])
+    assert turns["order-0"][1] <= turns["order-1"][0] == turns["order-2"][0] < turns["order-3"][0]
+    assert turns["order-3"][0] >= min(turns["order-1"][1], turns["order-2"][1])
+
+
+def test_a_tier_that_is_held_up_is_refused(run: Run, driver: Driver) -> None:
+    driver.start("trap", more="<on_poweroff>restart</on_poweroff>")
+    behind = driver.start("behind")
+    entries = ["trap", {"name": "behind", "tier": 1}]
+    (_trap, planned) = run(domains=entries, _ansible_check_mode=True)["domains"]
+    assert planned["outcome"] == "planned" and planned["forecast"]["becomes"] == "refused"
+    assert planned["plan"][-1].startswith("refuse it: its tier never started: tier 0 was held up by trap (refused)")
+    result = run(domains=entries)
+    assert result["totals"] == {"refused": 2, "domains": 2} and not result["changed"]
+    assert "held up by trap (refused)" in result["domains"][1]["reason"] and read_record(behind).request is None
+    options = {"methods": [], "timeout": 0, "max_timeout": 0, "on_timeout": "save", "continue_after": ["refused"]}
+    assert run(domains=entries, **options)["totals"] == {"refused": 1, "saved": 1, "domains": 2}
+
+
+def test_what_waits_when_the_run_is_cancelled(run: Run, driver: Driver) -> None:
+    for name in ("first", "second"):
+        driver.start(name)
+    threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    result = run(domains=["first", "second"], parallel=1)
+    assert result["totals"] == {"cancelled": 2, "domains": 2}
+    assert not any(entry["kind"] == "asked" for entry in result["domains"][1]["timeline"])
+
+
+def test_one_that_goes_off_while_it_waits(run: Run, driver: Driver) -> None:
+    first, second = (driver.start(name) for name in ("goes-last", "goes-first"))
+    when_asked(first, second, first)
+    (_first, other) = run(domains=["goes-last", "goes-first"], parallel=1)["domains"]
+    assert other["outcome"] == "already_off" and not any(entry["kind"] == "asked" for entry in other["timeline"])
+
+
+def test_a_save_straight_away_and_one_that_is_left(run: Run, driver: Driver) -> None:
+    short, saved_one, left_one = (driver.start(name) for name in ("short", "saved", "left"))
+    when_asked(short, short)
+    entries = [
+        {"name": "short", "expected_time": 5},
+        {"name": "saved", "expected_time": 500, "on_timeout": "save"},
+        {"name": "left", "expected_time": 500},
+    ]
+    result = run(domains=entries, budget=30, timeout=600)
+    assert [domain["outcome"] for domain in result["domains"]] == ["graceful", "saved", "left_running"]
+    _short, saved, left = result["domains"]
+    assert "saved straight away, without a request" in saved["reason"]
+    assert (saved["presses"], saved["request_outstanding"], saved["finish_seconds"]) == (0, False, None)
+    record = read_record(saved_one)
+    assert record.request is None and [past.outcome for past in record.history] == ["saved"]
+    assert (left["presses"], left["request_outstanding"]) == (0, False)
+    assert not any(entry["kind"] == "asked" for entry in left["timeline"])
+    assert left_one.isActive() and read_record(left_one).request is None
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_an_impossible_budget(run: Run, driver: Driver, check_mode: bool) -> None:
+    name = f"big-{check_mode}"
+    domain = driver.start(name)
+    before = domain.XMLDesc(0)
+    result = run(domains=[name], on_timeout="save", budget=10, save_rate=1, _ansible_check_mode=check_mode)
+    assert result["failed"] and result["msg"].startswith("budget is 10 s, and at least 2")
+    assert "domains" not in result and domain.XMLDesc(0) == before

@@ -1,0 +1,131 @@
+# SPDX-FileCopyrightText: 2026 The winguest.shutdown contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection winguest.shutdown: it may change at any time.
+
+"""Whose turn it is in a run, and with which clocks: order and budget applied to the domains as they stand. No I/O."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import typing as t
+
+from ansible_collections.winguest.shutdown.plugins.module_utils import _budget as budget
+from ansible_collections.winguest.shutdown.plugins.module_utils import _forecast as forecast
+from ansible_collections.winguest.shutdown.plugins.module_utils._case import Case
+from ansible_collections.winguest.shutdown.plugins.module_utils._ladder import End
+from ansible_collections.winguest.shutdown.plugins.module_utils._order import Place, Rules, Wish, last_tier, next_turns
+
+LATE = 1.0
+"""Seconds that a domain may be too late for its slot and still be asked; the budget's margin bears them."""
+
+
+class BudgetError(ValueError):
+    """A budget that cannot be kept; the text says what would be needed, and what to change."""
+
+
+class Turns:
+    """The domains of a run, those that wait and those that were taken up."""
+
+    def __init__(self, rules: Rules, began: float) -> None:
+        """began is the time.monotonic() from which the budget counts."""
+        self._rules = rules
+        self._began = began
+        self._entries: dict[str, tuple[Case, Wish, forecast.Open]] = {}
+        self._until: dict[str, float | None] = {}
+        self._tiers: set[int] = set()
+        self.waiting: dict[str, None] = {}
+        self.forecast: dict[str, t.Any] = forecast.whole([], rules.budget)
+
+    def add(self, case: Case, wish: Wish) -> None:
+        """Line a domain up; one that has its outcome has a place all the same, for its tier's sake."""
+        uuid = case.facts.uuid
+        self._tiers.add(wish.tier)
+        seconds, source = forecast.expected(wish, case.facts.record.history, case.policy)
+        job = forecast.job(wish.tier, seconds, case.policy, case.facts, self._rules.save_rate)
+        self._entries[uuid] = case, wish, forecast.Open(case.facts.name, case.policy, seconds, source, job)
+        if case.end is None:
+            self.waiting[uuid] = None
+
+    def foretell(self, now: float) -> None:
+        """Make the forecast, before anything is asked. Raises BudgetError when the budget is impossible."""
+        if not self._entries:
+            return
+        places = self._places()
+        possible = last_tier(places, self._rules.continue_after)
+        open_ = [one for uuid, (_case, _wish, one) in self._entries.items() if uuid in self.waiting]
+        ended = [place for place in places if place.outcome]
+        slots = self._plan(now, 0.0) if self._deadline is not None else None
+        zero = now - next(iter(self._entries.values()))[0].timeline.seconds(now)
+        told = forecast.foretell(open_, ended, slots, now, zero, self._rules)
+        able = [one for one in open_ if one.job.tier <= possible]
+        least = budget.needed([one.job for one in able], self._rules.parallel) + budget.MARGIN + now - self._began
+        problem = forecast.impossible(able, told, least, self._rules)
+        if problem:
+            raise BudgetError(problem)
+        for uuid, one in told.items():
+            self._entries[uuid][0].forecast = one
+            if self._matters:
+                self._entries[uuid][0].turn = one.steps(self._rules.budget)
+        self.forecast = forecast.whole(
+            [(self._entries[uuid][0].facts.name, one) for uuid, one in told.items()], self._rules.budget
+        )
+
+    def next(self, now: float) -> list[Case]:
+        """Those whose wait is over: taken up just now, or with an outcome, since nothing will be asked of them."""
+        self.waiting = {uuid: None for uuid in self.waiting if self._entries[uuid][0].end is None}
+        if not self.waiting:
+            return []
+        turns, never = next_turns(self._places(), self._rules.parallel, self._rules.continue_after)
+        slots = self._plan(now, LATE) if turns and self._deadline is not None else {}
+        for uuid, why in never.items():
+            self._entries[uuid][0].finish(End("refused", why), now)
+        for uuid in turns:
+            self._take_up(uuid, slots.get(uuid), now)
+        moved = [*turns, *never]
+        for uuid in moved:
+            del self.waiting[uuid]
+        return [self._entries[uuid][0] for uuid in moved]
+
+    def _take_up(self, uuid: str, slot: budget.Slot | None, now: float) -> None:
+        case, wish, one = self._entries[uuid]
+        self._until[uuid] = slot.until if slot else None
+        if self._matters:
+            case.note(now, "found", f"its turn has come: tier {wish.tier}")
+        if slot is None:
+            case.take_up(now)
+        elif slot.fits or case.policy.on_timeout == "force":
+            if not slot.fits:
+                case.note(now, "found", f"{forecast.too_long(one, slot)}: it is asked, and has that long")
+            case.take_up(now, slot.until, forecast.lead(case.policy), forecast.least_clock(case.policy))
+        elif case.policy.on_timeout == "save":
+            case.take_up_to_save(now, f"{forecast.too_long(one, slot)}: it is saved straight away, without a request")
+        else:
+            why = f"{forecast.too_long(one, slot)}: on_timeout=leave, so it is left running, and was asked nothing"
+            case.finish(End("left_running", why), now)
+
+    @property
+    def _matters(self) -> bool:
+        """Whether the user has said anything of order or time."""
+        return len(self._tiers) > 1 or bool(self._rules.parallel) or self._deadline is not None
+
+    @property
+    def _deadline(self) -> float | None:
+        return None if self._rules.budget is None else self._began + self._rules.budget - budget.MARGIN
+
+    def _plan(self, now: float, late: float) -> dict[str, budget.Slot]:
+        possible = last_tier(self._places(), self._rules.continue_after)
+        jobs = [
+            dataclasses.replace(one.job, until=self._until.get(uuid))
+            for uuid, (case, _wish, one) in self._entries.items()
+            if case.end is None and one.job.tier <= possible
+        ]
+        deadline = math.inf if self._deadline is None else self._deadline
+        return budget.plan(jobs, now, deadline, self._rules.parallel, late)
+
+    def _places(self) -> list[Place]:
+        return [
+            Place(uuid, case.facts.name, wish.tier, uuid not in self.waiting, case.end.outcome if case.end else "")
+            for uuid, (case, wish, _one) in self._entries.items()
+        ]

@@ -1,0 +1,194 @@
+# SPDX-FileCopyrightText: 2026 The winguest.shutdown contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A fleet: three hypervisors, each a private libvirt, with 24 real guests, and one hypervisor that nobody can reach.
+
+Eight of the guests, all on the first hypervisor, are simulated Windows guests with a blocker each, and one of those has
+no WinRM. The second has its guests in tiers. The third is to be killed in the middle of a run: its guests have begun to
+shut down, and would take long.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Any, NamedTuple
+
+from bed.ansible_run import Inventory, Run, begin
+from bed.guests import AcpiGuest, Bed, Guest
+from bed.module import HYPERVISOR_PYTHON
+from bed.windows.blockers import BLOCKERS, Blocker
+from bed.windows.guest import SimulatedWindows
+
+PLAYBOOK = "winguest.shutdown.shutdown"
+
+CLOCKS = {
+    "timeout": 12,
+    "max_timeout": 40,
+    "accept_timeout": 6,
+    "press_interval": 2,
+    "stall_timeout": 5,
+    "baseline_time": 1,
+    "poll_interval": 1,
+    "reconnect_timeout": 5,
+}
+"""Seconds: short, but far apart compared with what a busy machine adds."""
+
+TIME_SCALE = 120.0
+"""How many times faster than Windows the simulated guests are."""
+
+
+class Planned(NamedTuple):
+    """One guest: its own options, and the outcome that it has to have."""
+
+    name: str
+    outcome: str
+    options: dict[str, Any] = {}  # noqa: RUF012 - nobody changes it
+    registry: str = ""
+    guest: Guest | None = None
+
+
+WINDOWS = [
+    Planned("updates", "graceful", {"on_timeout": "force"}, "updates"),
+    Planned("event-tracker", "graceful", {}, "event_tracker"),
+    Planned("logon", "graceful", {}, "logon"),
+    Planned("applications", "saved", {"on_timeout": "save"}, "applications"),
+    Planned("power-button", "graceful", {}, "power_button"),
+    Planned("sleep", "graceful", {}, "sleep"),
+    Planned("damage", "forced", {"on_timeout": "force", "max_timeout": 14}, "damage"),
+    Planned("no-winrm", "graceful", {}, "obedient"),
+]
+TIERED = [
+    Planned("app-1", "graceful", {"tier": 0}, guest=AcpiGuest("app-1", "press=obey delay=1500")),
+    Planned("app-2", "graceful", {"tier": 0}, guest=AcpiGuest("app-2", "press=obey presses=2")),
+    Planned("app-3", "graceful", {"tier": 0}, guest=AcpiGuest("app-3", "press=update write=8000")),
+    Planned("db-1", "graceful", {"tier": 1}, guest=AcpiGuest("db-1")),
+    Planned("db-hangs", "left_running", {"tier": 1}, guest=AcpiGuest("db-hangs", "press=hang")),
+    Planned("never-asked", "refused", {"tier": 2}, guest=AcpiGuest("never-asked")),
+    Planned("restart-trap", "graceful", {"tier": 1}, guest=AcpiGuest("restart-trap", on_poweroff="restart")),
+    Planned("off-already", "already_off", {"tier": 0}, guest=AcpiGuest("off-already")),
+]
+DOOMED = [
+    Planned(f"doomed-{number}", "error", {}, guest=AcpiGuest(f"doomed-{number}", "press=update write=60000"))
+    for number in range(1, 9)
+]
+PLANS = {"hv2": TIERED, "hv3": DOOMED}
+"""What hypervisors whose guests are no hosts of the inventory are to shut down."""
+
+OFF = ("off-already",)
+
+LOCAL = {"ansible_connection": "local", "ansible_python_interpreter": HYPERVISOR_PYTHON}
+NOWHERE = {
+    "ansible_connection": "ssh",
+    "ansible_host": "127.0.0.1",
+    "ansible_port": 1,
+    "ansible_ssh_retries": 0,
+    "ansible_python_interpreter": "/usr/bin/python3",
+}
+"""Where nothing listens."""
+
+
+class Fleet:
+    """The fleet; use it as a context manager. All guests are up when it has been entered."""
+
+    def __init__(self) -> None:
+        self._resources = ExitStack()
+        self.hypervisors: dict[str, Bed] = {}
+        self.windows: dict[str, SimulatedWindows] = {}
+
+    def __enter__(self) -> Fleet:
+        with ExitStack() as resources:
+            for name in ("hv1", "hv2", "hv3"):
+                self.hypervisors[name] = resources.enter_context(Bed())
+            for planned in WINDOWS:
+                self.windows[planned.name] = resources.enter_context(self._simulated(planned))
+            self._resources = resources.pop_all()
+        for windows in self.windows.values():
+            windows.start()
+        for hypervisor, plan in PLANS.items():
+            self._start(self.hypervisors[hypervisor], plan)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._resources.close()
+
+    def _simulated(self, planned: Planned) -> SimulatedWindows:
+        blocker = BLOCKERS.get(planned.registry, Blocker({}))
+        return SimulatedWindows(
+            self.hypervisors["hv1"],
+            planned.name,
+            registry=blocker.registry,
+            situation=blocker.situation,
+            time_scale=TIME_SCALE,
+        )
+
+    def _start(self, bed: Bed, plan: list[Planned]) -> None:
+        guests = [planned.guest for planned in plan if planned.guest is not None]
+        for guest in guests:
+            domain = bed.define(guest)
+            if guest.name not in OFF:
+                domain.create()
+        for guest in guests:
+            if guest.name not in OFF:
+                bed.wait_for(guest.name, "ready", timeout=60)
+
+    def kill(self, hypervisor: str) -> None:
+        """Pull its plug: libvirtd and every QEMU are gone at once."""
+        self.hypervisors[hypervisor].daemon.stop()
+
+    def inventory(self) -> Inventory:
+        """The inventory."""
+        clocks = {f"domain_shutdown_{name}": value for name, value in CLOCKS.items()}
+        beds: dict[str, dict[str, Any]] = {
+            name: {
+                **LOCAL,
+                "domain_shutdown_uri": bed.daemon.uri,
+                "domain_readiness_uri": bed.daemon.uri,
+                "domain_shutdown_evidence_dir": str(bed.directory / "evidence"),
+                "domain_readiness_backup_dir": str(bed.directory / "backup"),
+            }
+            for name, bed in self.hypervisors.items()
+        }
+        guests: dict[str, dict[str, Any]] = {}
+        for planned in WINDOWS:
+            guests[f"win-{planned.name}"] = {
+                **self.windows[planned.name].variables,
+                "ansible_password": self.windows[planned.name].password,
+                "winguest_domain": planned.name,
+                "winguest_hypervisor": "hv1",
+                "winguest_shutdown": planned.options,
+            }
+        guests["win-no-winrm"]["ansible_port"] = 1
+        guests["win-elsewhere"] = {"winguest_hypervisor": "hv4", "ansible_connection": "winrm", "ansible_port": 1}
+        for hypervisor, plan in PLANS.items():
+            beds[hypervisor]["domain_shutdown_domains"] = [{"name": one.name, **one.options} for one in plan]
+            beds[hypervisor]["domain_readiness_all"] = True
+        return {
+            "hypervisors": {"hosts": {**beds, "hv4": NOWHERE}, "vars": clocks},
+            "windows": {"hosts": guests},
+        }
+
+    def run(self, *arguments: str, **variables: Any) -> Run:
+        """Run the playbook with these variables for all hosts.
+
+        The third hypervisor's plug is pulled when its guests have begun to shut down.
+        """
+        extra = ["--extra-vars", json.dumps(variables)]
+        playing = begin(self.inventory(), PLAYBOOK, "--forks", "10", *extra, *arguments)
+        while playing.process.poll() is None and not self._begun("hv3"):
+            time.sleep(0.2)
+        self.kill("hv3")
+        return playing.end(timeout=300)
+
+    def _begun(self, hypervisor: str) -> bool:
+        """Whether all its guests have begun to shut down."""
+        return all("writing" in self.hypervisors[hypervisor].com1(planned.name) for planned in DOOMED)
+
+    def expected(self) -> dict[str, dict[str, str]]:
+        """The outcome that each domain has to have, by hypervisor."""
+        plans = {"hv1": WINDOWS, **PLANS}
+        return {hypervisor: {one.name: one.outcome for one in plan} for hypervisor, plan in plans.items()}
