@@ -10,11 +10,16 @@ shut down, and would take long.
 
 from __future__ import annotations
 
+import argparse
 import json
+import sys
 import time
 from contextlib import ExitStack
+from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
+
+import checkout
 
 from bed.ansible_run import Inventory, Run, begin
 from bed.guests import AcpiGuest, Bed, Guest
@@ -23,6 +28,7 @@ from bed.windows.blockers import BLOCKERS, Blocker
 from bed.windows.guest import SimulatedWindows
 
 PLAYBOOK = "winguest.shutdown.shutdown"
+MODULE = "winguest.shutdown.domain_shutdown"
 
 CLOCKS = {
     "timeout": 12,
@@ -172,13 +178,13 @@ class Fleet:
             "windows": {"hosts": guests},
         }
 
-    def run(self, *arguments: str, **variables: Any) -> Run:
+    def run(self, *arguments: str, show: bool = False, **variables: Any) -> Run:
         """Run the playbook with these variables for all hosts.
 
         The third hypervisor's plug is pulled when its guests have begun to shut down.
         """
         extra = ["--extra-vars", json.dumps(variables)]
-        playing = begin(self.inventory(), PLAYBOOK, "--forks", "10", *extra, *arguments)
+        playing = begin(self.inventory(), PLAYBOOK, "--forks", "10", *extra, *arguments, show=show)
         while playing.process.poll() is None and not self._begun("hv3"):
             time.sleep(0.2)
         self.kill("hv3")
@@ -192,3 +198,40 @@ class Fleet:
         """The outcome that each domain has to have, by hypervisor."""
         plans = {"hv1": WINDOWS, **PLANS}
         return {hypervisor: {one.name: one.outcome for one in plan} for hypervisor, plan in plans.items()}
+
+
+def take_picture(page: Path, picture: Path) -> None:
+    """The picture of the report in the README, with what is told of the guest that was forced."""
+    from bed.browser import Browser  # the fleet itself needs no browser
+
+    with Browser(width=1200, height=1900) as browser:
+        browser.open(page)
+        browser.click("[aria-label='Details of hv1 / win-damage']")
+        browser.run("scrollTo(0, 0)")
+        picture.write_bytes(browser.picture())
+
+
+def main() -> int:
+    """Shut the fleet down, and say where the report is; 0 when every domain ended as it has to."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--picture", type=Path, metavar="FILE", help="take a picture of the report")
+    options = parser.parse_args()
+    folder = checkout.CACHE / "fleet-report"
+    with Fleet() as fleet:
+        run = fleet.run(show=True, shutdown_remediate=True, shutdown_report_folder=str(folder))
+        found = {
+            host: {domain["name"]: domain["outcome"] for domain in run.result(host, MODULE)["domains"]}
+            for host in fleet.hypervisors
+        }
+        wrong = [host for host, expected in fleet.expected().items() if found[host] != expected]
+    page = folder / "shutdown-report.html"
+    if options.picture:
+        take_picture(page, options.picture)
+    print(f"The report is {page}")
+    for host in wrong:
+        print(f"NOT AS EXPECTED: {host}: {found[host]}", file=sys.stderr)
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -13,11 +13,10 @@ from typing import Any
 import pytest
 from bed.acpi_guest import DiskState, disk_state
 from bed.ansible_run import Run
-from bed.fleet import Fleet
+from bed.browser import Browser
+from bed.fleet import MODULE, Fleet
 
 pytestmark = [pytest.mark.xdist_group("fleet"), pytest.mark.timeout(900)]
-
-MODULE = "winguest.shutdown.domain_shutdown"
 
 
 class Played:
@@ -88,15 +87,36 @@ def test_a_hypervisor_killed_in_the_middle_is_told_with_what_is_not_known(played
 
 def test_the_report_has_everybody(played: Played) -> None:
     document = json.loads(played.report.read_text())
-    told = {(guest["hypervisor"], guest["name"]): guest["outcome"] for guest in document["guests"]}
+    told = {(guest["hypervisor"], guest["domain"]): guest["outcome"] for guest in document["guests"]}
     expected = {(hv, name): outcome for hv, names in played.fleet.expected().items() for name, outcome in names.items()}
     assert told == {**expected, ("hv4", "win-elsewhere"): "unknown"}
-    assert [one["name"] for one in document["totals"]["forced"]] == ["damage"]
-    assert sorted(document["totals"]["hypervisors_in_trouble"]) == ["hv4"]
-    (damage,) = (guest for guest in document["guests"] if guest["name"] == "damage")
-    assert str(damage["screen"]["data"]).startswith("data:image/png;base64,")
+    assert [one["name"] for one in document["totals"]["forced"]] == ["win-damage"]
+    assert document["totals"]["hypervisors_in_trouble"] == ["hv4"]
+
+
+def test_the_report_in_a_browser(played: Played) -> None:
+    """A row for each, the screenshot of the one that was forced, and nothing that the browser complains about."""
+    with Browser() as browser:
+        browser.open(played.report.with_suffix(".html"))
+        for name in ("win-damage", "db-hangs", "doomed-1", "win-elsewhere"):
+            assert any(name in row for row in browser.texts("tr")), name
+        browser.click("[aria-label='Details of hv1 / win-damage']")
+        sizes = browser.run("return [...document.images].map(image => [image.complete, image.naturalWidth])")
+        assert sizes and all(complete and width > 0 for complete, width in sizes)
+        assert browser.complaints() == []
 
 
 def test_what_was_mended_is_told(played: Played) -> None:
+    """Each simulated Windows guest that could be reached had its blocker, and each tells what became of it."""
     document = json.loads(played.report.read_text())
-    assert document["totals"]["findings"]["mended"] > 0
+    mended = {
+        guest["domain"]: {finding["id"] for finding in guest["findings"] if finding["group"] == "mended"}
+        for guest in document["guests"]
+    }
+    for name, row in (("power-button", "power_button_action"), ("logon", "shutdown_without_logon")):
+        assert row in mended[name]
+    assert "auto_end_tasks" in mended["applications"]
+    left = {
+        finding["id"] for guest in document["guests"] for finding in guest["findings"] if finding["group"] == "left"
+    }
+    assert left == {"threat_not_removed", "volume_damaged", "cbs_reboot_pending"}
