@@ -11,7 +11,6 @@ import typing as t
 from ansible.errors import AnsibleFilterError
 from ansible.utils.unsafe_proxy import wrap_var
 from ansible_collections.winguest.shutdown.plugins.plugin_utils._report_document import screens_wanted
-from ansible_collections.winguest.shutdown.plugins.plugin_utils._report_facts import gather
 
 DOCUMENTATION = r"""
 name: shutdown_report_screens
@@ -61,7 +60,7 @@ def shutdown_report_screens(hostvars: t.Any, hypervisors: t.Sequence[str], most:
     """Hypervisors and paths; raises AnsibleFilterError for what has no hosts in it."""
     if not isinstance(hostvars, t.Mapping):
         raise AnsibleFilterError(f"shutdown_report_screens: the input is {hostvars!r:.100}; it must be hostvars")
-    return wrap_var(screens_wanted(gather(hostvars, hypervisors, None), int(most)))
+    return wrap_var(screens_wanted({name: hostvars.get(name, {}) for name in hypervisors}, int(most)))
 
 
 class FilterModule:

@@ -16,6 +16,7 @@ import typing as t
 
 from ansible_collections.winguest.shutdown.plugins.plugin_utils import _report_findings
 from ansible_collections.winguest.shutdown.plugins.plugin_utils._report_drawing import draw, moment
+from ansible_collections.winguest.shutdown.plugins.plugin_utils._report_facts import plain
 
 Facts = t.Mapping[str, t.Any]
 Screens = t.Mapping[tuple[str, str], t.Mapping[str, str]]
@@ -62,9 +63,12 @@ def document(
 
 
 def screens_wanted(hypervisors: t.Mapping[str, Facts], most: int) -> list[dict[str, str]]:
-    """Where the screenshots of guests are that were forced, or could not be: a hypervisor and a path each."""
+    """Where the screenshots of guests are that were forced, or could not be: a hypervisor and a path each.
+
+    hypervisors: their variables as Ansible has them, because it takes long to make all of them plain.
+    """
     found = [
-        {"hypervisor": name, "path": str(path)}
+        {"hypervisor": plain(name), "path": plain(path)}
         for name, facts in hypervisors.items()
         for domain in _dicts(_dict(facts.get("domain_shutdown_result")).get("domains"))
         for path in _list(domain.get("evidence"))

@@ -63,9 +63,11 @@ class Reporting:
             for fact in ("domain_shutdown_result", "guest_readiness_result")
         ]
         play_hosts = {"hosts": "hypervisors:windows", "gather_facts": False}
-        report: dict[str, Any] = {**play_hosts, "roles": ["winguest.shutdown.shutdown_report"]}
-        if serial:
-            report["serial"] = serial
+        role = "winguest.shutdown.shutdown_report"
+        report: dict[str, Any] = {**play_hosts, "serial": serial, "roles": [role]}
+        if not serial:
+            task = {"name": "Report", "ansible.builtin.include_role": {"name": role}, "run_once": True}
+            report = {**play_hosts, "tasks": [task]}
         playbook.write_text(json.dumps([{**play_hosts, "tasks": results}, report]))
         return play(inventory, str(playbook), *arguments)
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -15,11 +16,12 @@ from ansible.template import Templar, trust_as_template
 from ansible_collections.winguest.shutdown.plugins.filter import (
     shutdown_report,
     shutdown_report_html,
+    shutdown_report_read,
     shutdown_report_screens,
 )
 from bed.report_sample import Fleet, evening
 
-ALL = (shutdown_report, shutdown_report_html, shutdown_report_screens)
+ALL = (shutdown_report, shutdown_report_html, shutdown_report_read, shutdown_report_screens)
 
 
 @pytest.mark.parametrize("module", ALL)
@@ -40,8 +42,10 @@ def test_nothing_in_a_result_is_taken_for_a_template() -> None:
     domain = fleet.hostvars["hv"]["domain_shutdown_result"]["domains"][0]
     domain["reason"] = "{{ 7 * 7 }}"
     templar = Templar(DataLoader(), variables={"report": fleet.report()})
-    told = templar.template(trust_as_template("{{ report.guests[0].reason }}"))
-    assert told == "{{ 7 * 7 }}"
+    reason = trust_as_template("{{ report.guests[0].reason }}")
+    assert templar.template(reason) == "{{ 7 * 7 }}"
+    read = shutdown_report_read.shutdown_report_read(json.dumps(fleet.report()))
+    assert Templar(DataLoader(), variables={"report": read}).template(reason) == "{{ 7 * 7 }}"
 
 
 def test_with_nobody_named_as_asked_everybody_was() -> None:
@@ -66,5 +70,8 @@ def test_what_cannot_be_used_is_told() -> None:
         Fleet().report(most_entries=1)
     with pytest.raises(AnsibleFilterError, match="a report as JSON"):
         shutdown_report_html.shutdown_report_html({"title": "x"}, "", [], [])
+    for odd in ("{", "[]", {}):
+        with pytest.raises(AnsibleFilterError, match="shutdown_report_read: the input is no report as JSON"):
+            shutdown_report_read.shutdown_report_read(odd)
     with pytest.raises(AnsibleFilterError, match="no report as JSON"):
         shutdown_report_html.shutdown_report_html("{}", "", [], [])
