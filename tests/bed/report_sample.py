@@ -283,7 +283,7 @@ def large(guests: int, hypervisors: int = 50) -> Fleet:
 
 def screenshot(width: int = 800, height: int = 600) -> bytes:
     """A picture as of a Windows that waits for an application; drawn here, of nobody's Windows."""
-    blue, dark, white, grey, bar = b"\x10\x5a\x9e", b"\x0c\x3f\x70", b"\xff\xff\xff", b"\xd8\xd8\xd8", b"\x9a\xb8\xd4"
+    blue, dark, white, grey, line = b"\x10\x5a\x9e", b"\x0c\x3f\x70", b"\xff\xff\xff", b"\xd8\xd8\xd8", b"\x9a\xb8\xd4"
     left, right, top, bottom = width // 4, 3 * width // 4, height // 3, 2 * height // 3
     rows = []
     for y in range(height):
@@ -293,7 +293,7 @@ def screenshot(width: int = 800, height: int = 600) -> bytes:
             text = (y - top - 50) % 24 < 9 and top + 50 < y < bottom - 60
             long = zlib.crc32(bytes([(y - top - 50) // 24 % 256])) % 140
             if text:
-                row[(left + 30) * 3 : (right - 60 - long) * 3] = bar * (right - 90 - left - long)
+                row[(left + 30) * 3 : (right - 60 - long) * 3] = line * (right - 90 - left - long)
             if bottom - 44 < y < bottom - 16:
                 for button in (right - 230, right - 115):
                     row[button * 3 : (button + 95) * 3] = grey * 95

@@ -10,7 +10,7 @@ const COLUMNS = [
   { key: "guest", name: "Guest", by: (guest) => guest.name },
   { key: "hypervisor", name: "Hypervisor", by: (guest) => guest.hypervisor || "" },
   { key: "seconds", name: "Took", by: (guest) => (typeof guest.seconds === "number" ? guest.seconds : -1), down: true },
-  { key: "strip", name: "When" , by: (guest) => (guest.drawing ? guest.drawing.began : "") },
+  { key: "strip", name: "When", by: (guest) => (guest.drawing ? guest.drawing.began : "") },
   { key: "mended", name: "Mended", by: (guest) => counted(guest, "mended"), down: true },
   { key: "left", name: "Left", by: (guest) => counted(guest, "left"), down: true },
   { key: "reason", name: "Why", by: (guest) => guest.reason },
@@ -159,7 +159,7 @@ class Guests {
     });
     return make(
       "div",
-      { class: "table", role: "table", "aria-label": "Guests", "aria-rowcount": this.rows.length + 1 },
+      { class: "table", role: "table", "aria-label": "Guests" },
       make("div", { class: "row heads", role: "row" }, heads),
       this.body,
     );

@@ -59,11 +59,11 @@ def test_what_a_template_gave_is_plain_too() -> None:
 
 
 def exact(value: Any) -> bool:
-    if isinstance(value, dict):
-        return type(value) is dict and all(type(key) is str and exact(item) for key, item in value.items())
-    if isinstance(value, list):
-        return type(value) is list and all(map(exact, value))
-    return type(value) in (str, int, float, bool, type(None))
+    """Whether it is of these types and of no class that is derived from them."""
+    kind = value.__class__
+    if kind is dict:
+        return all(key.__class__ is str and exact(item) for key, item in value.items())
+    return all(map(exact, value)) if kind is list else kind in (str, int, float, bool, type(None))
 
 
 def test_all_of_it_can_be_said_in_json() -> None:
