@@ -70,6 +70,7 @@ def test_what_cannot_be_used_is_told() -> None:
         Fleet().report(most_entries=1)
     with pytest.raises(AnsibleFilterError, match="a report as JSON"):
         shutdown_report_html.shutdown_report_html({"title": "x"}, "", [], [])
+    odd: Any
     for odd in ("{", "[]", {}):
         with pytest.raises(AnsibleFilterError, match="shutdown_report_read: the input is no report as JSON"):
             shutdown_report_read.shutdown_report_read(odd)
