@@ -297,6 +297,16 @@ def test_force_and_save_at_once(run: Run, driver: Driver) -> None:
     assert json.loads(document.read_text(encoding="utf-8"))["permission"] == result["domains"][0]["permission"]
 
 
+def test_all_of_them_and_some_in_their_own_way(run: Run, driver: Driver) -> None:
+    driver.start("all-1"), driver.start("all-2"), driver.start("other")
+    entries = [{"name": "all-1", "on_timeout": "save"}]
+    result = run(all=True, name_pattern="all-*", domains=entries, methods=[], timeout=0, max_timeout=0)
+    assert {domain["name"]: domain["outcome"] for domain in result["domains"]} == {
+        "all-1": "saved",
+        "all-2": "left_running",
+    }
+
+
 def test_a_trap(run: Run, driver: Driver) -> None:
     domain = driver.start("trapped", more="<on_poweroff>restart</on_poweroff>")
     result = run(domains=["trapped"], timeout=0.5, max_timeout=0.5, on_timeout="force")
