@@ -90,6 +90,7 @@ def carry_out(
                 slot = slots[job.key]
                 begun[job.key] = now, slot
                 if not slot.fits and job.on_timeout != "force":
+                    begun[job.key] = now, dataclasses.replace(slot, until=now)
                     how, at = ("final", now) if job.on_timeout == "save" else ("left_running", now)
                 else:
                     takes = actual(job)[0]
@@ -97,7 +98,7 @@ def carry_out(
                 heapq.heappush(ends, (at, len(begun), job.key, how))
         if not ends:
             return made
-        now, _number, key, how = heapq.heappop(ends)
+        now, dummy_number, key, how = heapq.heappop(ends)
         (job,) = (job for job in jobs if job.key == key)
         part = actual(job)[1]
         if how == "final" and job.on_timeout == "save":
