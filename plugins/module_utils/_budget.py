@@ -41,8 +41,8 @@ class Job:
     """One domain without an outcome. Times in seconds.
 
     soft: from being taken up until it is off, by forecast. least: what it is given even where that does not fit.
-    save: what a managed save takes. until: when its clocks run out at the latest, on the run's clock; None until it is
-    taken up.
+    save: what a managed save takes. until: when its clocks run out at the latest, on the run's clock, or when it was
+    taken up to be saved straight away; None until then.
     """
 
     key: str

@@ -218,7 +218,7 @@ def whole(forecasts: t.Iterable[tuple[str, Forecast]], budget: float | None) -> 
     named = list(forecasts)
     return {
         "budget": budget,
-        "expected_seconds": round(max((one.end for _name, one in named if one.end is not None), default=0.0), 3),
+        "expected_seconds": round(max((one.end for dummy_name, one in named if one.end is not None), default=0.0), 3),
         "fits": [name for name, one in named if one.fits],
         "does_not_fit": [
             {"name": name, "becomes": one.becomes, "reason": one.why} for name, one in named if not one.fits

@@ -25,6 +25,14 @@ class BudgetError(ValueError):
     """A budget that cannot be kept; the text says what would be needed, and what to change."""
 
 
+class Entry(t.NamedTuple):
+    """One domain of the run."""
+
+    case: Case
+    wish: Wish
+    open: forecast.Open
+
+
 class Turns:
     """The domains of a run, those that wait and those that were taken up."""
 
@@ -32,7 +40,7 @@ class Turns:
         """began is the time.monotonic() from which the budget counts."""
         self._rules = rules
         self._began = began
-        self._entries: dict[str, tuple[Case, Wish, forecast.Open]] = {}
+        self._entries: dict[str, Entry] = {}
         self._until: dict[str, float | None] = {}
         self._tiers: set[int] = set()
         self.waiting: dict[str, None] = {}
@@ -44,7 +52,7 @@ class Turns:
         self._tiers.add(wish.tier)
         seconds, source = forecast.expected(wish, case.facts.record.history, case.policy)
         job = forecast.job(wish.tier, seconds, case.policy, case.facts, self._rules.save_rate)
-        self._entries[uuid] = case, wish, forecast.Open(case.facts.name, case.policy, seconds, source, job)
+        self._entries[uuid] = Entry(case, wish, forecast.Open(case.facts.name, case.policy, seconds, source, job))
         if case.end is None:
             self.waiting[uuid] = None
 
@@ -54,10 +62,10 @@ class Turns:
             return
         places = self._places()
         possible = last_tier(places, self._rules.continue_after)
-        open_ = [one for uuid, (_case, _wish, one) in self._entries.items() if uuid in self.waiting]
+        open_ = [entry.open for uuid, entry in self._entries.items() if uuid in self.waiting]
         ended = [place for place in places if place.outcome]
         slots = self._plan(now, 0.0) if self._deadline is not None else None
-        zero = now - next(iter(self._entries.values()))[0].timeline.seconds(now)
+        zero = now - next(iter(self._entries.values())).case.timeline.seconds(now)
         told = forecast.foretell(open_, ended, slots, now, zero, self._rules)
         able = [one for one in open_ if one.job.tier <= possible]
         least = budget.needed([one.job for one in able], self._rules.parallel) + budget.MARGIN + now - self._began
@@ -65,28 +73,28 @@ class Turns:
         if problem:
             raise BudgetError(problem)
         for uuid, one in told.items():
-            self._entries[uuid][0].forecast = one
+            self._entries[uuid].case.forecast = one
             if self._matters:
-                self._entries[uuid][0].turn = one.steps(self._rules.budget)
+                self._entries[uuid].case.turn = one.steps(self._rules.budget)
         self.forecast = forecast.whole(
-            [(self._entries[uuid][0].facts.name, one) for uuid, one in told.items()], self._rules.budget
+            [(self._entries[uuid].open.name, one) for uuid, one in told.items()], self._rules.budget
         )
 
     def next(self, now: float) -> list[Case]:
         """Those whose wait is over: taken up just now, or with an outcome, since nothing will be asked of them."""
-        self.waiting = {uuid: None for uuid in self.waiting if self._entries[uuid][0].end is None}
+        self.waiting = {uuid: None for uuid in self.waiting if self._entries[uuid].case.end is None}
         if not self.waiting:
             return []
         turns, never = next_turns(self._places(), self._rules.parallel, self._rules.continue_after)
         slots = self._plan(now, LATE) if turns and self._deadline is not None else {}
         for uuid, why in never.items():
-            self._entries[uuid][0].finish(End("refused", why), now)
+            self._entries[uuid].case.finish(End("refused", why), now)
         for uuid in turns:
             self._take_up(uuid, slots.get(uuid), now)
         moved = [*turns, *never]
         for uuid in moved:
             del self.waiting[uuid]
-        return [self._entries[uuid][0] for uuid in moved]
+        return [self._entries[uuid].case for uuid in moved]
 
     def _take_up(self, uuid: str, slot: budget.Slot | None, now: float) -> None:
         case, wish, one = self._entries[uuid]
@@ -100,6 +108,7 @@ class Turns:
                 case.note(now, "found", f"{forecast.too_long(one, slot)}: it is asked, and has that long")
             case.take_up(now, slot.until, forecast.lead(case.policy), forecast.least_clock(case.policy))
         elif case.policy.on_timeout == "save":
+            self._until[uuid] = now
             case.take_up_to_save(now, f"{forecast.too_long(one, slot)}: it is saved straight away, without a request")
         else:
             why = f"{forecast.too_long(one, slot)}: on_timeout=leave, so it is left running, and was asked nothing"
@@ -117,9 +126,9 @@ class Turns:
     def _plan(self, now: float, late: float) -> dict[str, budget.Slot]:
         possible = last_tier(self._places(), self._rules.continue_after)
         jobs = [
-            dataclasses.replace(one.job, until=self._until.get(uuid))
-            for uuid, (case, _wish, one) in self._entries.items()
-            if case.end is None and one.job.tier <= possible
+            dataclasses.replace(entry.open.job, until=self._until.get(uuid))
+            for uuid, entry in self._entries.items()
+            if entry.case.end is None and entry.wish.tier <= possible
         ]
         deadline = math.inf if self._deadline is None else self._deadline
         return budget.plan(jobs, now, deadline, self._rules.parallel, late)
@@ -127,5 +136,5 @@ class Turns:
     def _places(self) -> list[Place]:
         return [
             Place(uuid, case.facts.name, wish.tier, uuid not in self.waiting, case.end.outcome if case.end else "")
-            for uuid, (case, wish, _one) in self._entries.items()
+            for uuid, (case, wish, dummy_open) in self._entries.items()
         ]

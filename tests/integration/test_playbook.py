@@ -31,10 +31,12 @@ def play(hypervisor: Hypervisor, *arguments: str, **variables: Any) -> tuple[int
 
 
 def test_a_run_a_second_run_and_check_mode(hypervisor: Hypervisor) -> None:
-    hypervisor.start(AcpiGuest("played"))
-    status, out = play(hypervisor, "--check", domains=["played"])
+    hypervisor.start(AcpiGuest("played"), AcpiGuest("too-long"))
+    status, out = play(hypervisor, "--check", domains=["played", {"name": "too-long", "expected_time": 99}], budget=50)
     assert status == 0, out
     assert "planned" in out
+    assert "plan: press the ACPI power button" in out
+    assert "within a budget of 50 s; what does not fit: too-long: left_running" in out
     assert hypervisor.running("played")
     status, out = play(hypervisor, domains=["played"])
     assert status == 0, out

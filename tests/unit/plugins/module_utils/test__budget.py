@@ -42,7 +42,7 @@ def jobs_of(*each: tuple[int, str, float, float, float]) -> list[Job]:
 seconds = st.sampled_from([0.0, 1.0, 4.0, 10.0, 60.0, 304.0]) | st.floats(0, 400)
 fleets = st.lists(
     st.tuples(
-        st.integers(0, 2),
+        st.sampled_from([0, 0, 0, 1, 2]),
         st.sampled_from(["leave", "save", "force"]),
         seconds,
         st.sampled_from([0.0, 5.0, 64.0]),
@@ -90,6 +90,7 @@ def carry_out(
                 slot = slots[job.key]
                 begun[job.key] = now, slot
                 if not slot.fits and job.on_timeout != "force":
+                    begun[job.key] = now, dataclasses.replace(slot, until=now)
                     how, at = ("final", now) if job.on_timeout == "save" else ("left_running", now)
                 else:
                     takes = actual(job)[0]
@@ -97,7 +98,7 @@ def carry_out(
                 heapq.heappush(ends, (at, len(begun), job.key, how))
         if not ends:
             return made
-        now, _number, key, how = heapq.heappop(ends)
+        now, dummy_number, key, how = heapq.heappop(ends)
         (job,) = (job for job in jobs if job.key == key)
         part = actual(job)[1]
         if how == "final" and job.on_timeout == "save":
@@ -213,6 +214,21 @@ def test_those_behind_which_somebody_waits_share_what_is_left() -> None:
     jobs = jobs_of(*[(0, "leave", 10.0, 0.0, 0.0)] * 4)
     slots = plan(jobs, 0.0, LATENCY + 50, 2)
     assert [slots[key].until for key in "0123"] == [40, 40, 50, 50]
+
+
+def test_what_comes_behind_keeps_its_least() -> None:
+    jobs = jobs_of((0, "leave", 10, 0, 0), (0, "force", 500, 5, 0))
+    least = LATENCY + 5 + FORCE_TIME
+    assert fits(jobs, least + 9, 1) == ""
+    assert fits(jobs, least + 10, 1) == "0"
+    # One that takes no time by forecast has no more than that while somebody waits for its place.
+    jobs = jobs_of((0, "leave", 0, 0, 0), (0, "force", 1, 0, 0))
+    assert plan(jobs, 0.0, LATENCY + FORCE_TIME, 1)["0"] == Slot(0.0, 0.0, True, 0.0)
+
+
+def test_five_forced_stops_take_two_rounds() -> None:
+    jobs = jobs_of(*[(0, "force", 10.0, 5.0, 0.0)] * 5)
+    assert {slot.until for slot in plan(jobs, 0.0, 100.0, 0).values()} == {100 - LATENCY - 2 * FORCE_TIME}
 
 
 def test_what_is_needed() -> None:

@@ -414,7 +414,7 @@ def test_a_tier_that_is_held_up_is_refused(run: Run, driver: Driver) -> None:
     driver.start("trap", more="<on_poweroff>restart</on_poweroff>")
     behind = driver.start("behind")
     entries = ["trap", {"name": "behind", "tier": 1}]
-    (_trap, planned) = run(domains=entries, _ansible_check_mode=True)["domains"]
+    planned = run(domains=entries, _ansible_check_mode=True)["domains"][1]
     assert planned["outcome"] == "planned" and planned["forecast"]["becomes"] == "refused"
     assert planned["plan"][-1].startswith("refuse it: its tier never started: tier 0 was held up by trap (refused)")
     result = run(domains=entries)
@@ -436,7 +436,7 @@ def test_what_waits_when_the_run_is_cancelled(run: Run, driver: Driver) -> None:
 def test_one_that_goes_off_while_it_waits(run: Run, driver: Driver) -> None:
     first, second = (driver.start(name) for name in ("goes-last", "goes-first"))
     when_asked(first, second, first)
-    (_first, other) = run(domains=["goes-last", "goes-first"], parallel=1)["domains"]
+    other = run(domains=["goes-last", "goes-first"], parallel=1)["domains"][1]
     assert other["outcome"] == "already_off" and not any(entry["kind"] == "asked" for entry in other["timeline"])
 
 
@@ -450,7 +450,7 @@ def test_a_save_straight_away_and_one_that_is_left(run: Run, driver: Driver) -> 
     ]
     result = run(domains=entries, budget=30, timeout=600)
     assert [domain["outcome"] for domain in result["domains"]] == ["graceful", "saved", "left_running"]
-    _short, saved, left = result["domains"]
+    saved, left = result["domains"][1:]
     assert "saved straight away, without a request" in saved["reason"]
     assert (saved["presses"], saved["request_outstanding"], saved["finish_seconds"]) == (0, False, None)
     record = read_record(saved_one)
