@@ -10,6 +10,7 @@ import signal
 import time
 from concurrent import futures
 from pathlib import Path
+from typing import Any
 
 import libvirt
 import pytest
@@ -23,7 +24,7 @@ MOMENTS = 20
 LIMIT = 4
 """Seconds of controller_timeout here, the shortest there is."""
 
-ABOUT_TO_FORCE = {
+ABOUT_TO_FORCE: dict[str, Any] = {
     "timeout": 5,
     "max_timeout": 5,
     "accept_timeout": 5,

@@ -16,7 +16,7 @@ from ansible_collections.winguest.shutdown.plugins.module_utils._places import P
 def test_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     assert runtime_folder() == "/run/winguest"
     monkeypatch.setattr(os, "geteuid", lambda: 4711)
-    monkeypatch.setattr(_places.tempfile, "gettempdir", lambda: "/tmp")  # type: ignore[attr-defined]
+    monkeypatch.setattr(_places.tempfile, "gettempdir", lambda: "/tmp")
     assert runtime_folder() == "/tmp/winguest-4711"
     monkeypatch.setattr(os.path, "isdir", lambda path: path == "/run/user/4711")
     assert runtime_folder() == "/run/user/4711/winguest"

@@ -80,9 +80,12 @@ class Started(WatchedRun):
 
     command = ""
 
-    def _execute_module(self, **given: t.Any) -> dict[str, t.Any]:
+    def _execute_module(self, *args: t.Any, **given: t.Any) -> dict[str, t.Any]:
         self.given = given
         return self._low_level_execute_command(self.command)
+
+    def _get_remote_user(self) -> None:
+        """There is none here."""
 
     def _remove_tmp_path(self, path: t.Any, force: bool = False) -> None:
         self.removed = path
@@ -104,9 +107,7 @@ def action(connection: Shell, **keywords: t.Any) -> Started:
     )
     context = types.SimpleNamespace(executable="/bin/sh", remote_user=None)
     loader = types.SimpleNamespace(get_basedir=lambda: "/")
-    made = Started(*[t.cast("t.Any", part) for part in (task, connection, context, loader, None, None)])
-    made._get_remote_user = lambda: None
-    return made
+    return Started(*[t.cast("t.Any", part) for part in (task, connection, context, loader, None, None)])
 
 
 @pytest.fixture
@@ -144,7 +145,9 @@ def test_a_run_in_the_background_is_like_a_command(tmp_path: Path, said: list[st
     assert len(connection.lines) == 3, "start, one look, clearing up"
 
 
-def test_a_connection_that_breaks_and_comes_back(tmp_path: Path, said: list[str]) -> None:
+def test_a_connection_that_breaks_and_comes_back(
+    tmp_path: Path, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     connection = Shell()
     run = action(connection, delegate_to="hv2")
     run.command = program(tmp_path, "time.sleep(3); print('{}')")
@@ -154,7 +157,7 @@ def test_a_connection_that_breaks_and_comes_back(tmp_path: Path, said: list[str]
         connection.failures = 1 if len(connection.lines) in (2, 3, 4) else 0
         return low(self, ticket, wait)
 
-    run._look = types.MethodType(look, run)
+    monkeypatch.setattr(run, "_look", types.MethodType(look, run))
     result = run.run(task_vars={"inventory_hostname": "hv1"})
     assert result["rc"] == 0 and result["stdout"] == "{}\n"
     assert said == [
@@ -186,7 +189,7 @@ def test_a_run_that_has_left_nothing(state: str, said: list[str], monkeypatch: p
 
 def test_a_process_whose_ansible_was_killed_stops(monkeypatch: pytest.MonkeyPatch) -> None:
     parents = iter([100, 100, 1])
-    monkeypatch.setattr(_watched_run.os, "getppid", lambda: next(parents))  # type: ignore[attr-defined]
+    monkeypatch.setattr(_watched_run.os, "getppid", lambda: next(parents))
     run = action(Shell())
     run._host = "hv1"
     monkeypatch.setattr(run, "_look", lambda ticket, wait: (Answer("running"), ""))
