@@ -10,6 +10,7 @@ import signal
 import time
 from concurrent import futures
 from pathlib import Path
+from typing import Any
 
 import libvirt
 import pytest
@@ -23,7 +24,7 @@ MOMENTS = 20
 LIMIT = 4
 """Seconds of controller_timeout here, the shortest there is."""
 
-ABOUT_TO_FORCE = {
+ABOUT_TO_FORCE: dict[str, Any] = {
     "timeout": 5,
     "max_timeout": 5,
     "accept_timeout": 5,
@@ -107,7 +108,7 @@ def test_a_controller_that_hangs_is_gone_for_good_and_the_next_run_may_act(hyper
     watched.signal_controller(playing, signal.SIGCONT)
     time.sleep(4)
     assert presses(hypervisor, "frozen") == pressed
-    mine = hypervisor.shut_down("frozen", timeout=1, accept_timeout=1, methods=["acpi"])
+    mine = hypervisor.shut_down("frozen", timeout=5, baseline_time=0, methods=["acpi"])
     assert mine.outcome("frozen") == "left_running" and mine["frozen"]["presses"] >= 1
     kept = request(hypervisor.domain("frozen"))
     run = playing.end(timeout=60)

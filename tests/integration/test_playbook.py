@@ -10,7 +10,7 @@ import signal
 import time
 from typing import Any
 
-from bed import ansible_run
+from bed import ansible_run, watched
 from bed.guests import AcpiGuest
 from bed.module import FAST, HYPERVISOR_PYTHON
 from integration.conftest import Hypervisor
@@ -75,3 +75,4 @@ def test_a_cancelled_job_forces_nothing(hypervisor: Hypervisor) -> None:
     playing.end(timeout=60)
     time.sleep(12)
     assert hypervisor.running("job")
+    assert watched.left_behind(hypervisor.domain("job").UUIDString()).outcome("job") == "left_running"

@@ -275,7 +275,7 @@ CASES = {
     "is alone, and cannot be ended gently": (
         Guest(presses_needed=None, alone_at=310.0, act_latency=4.0, destroy="busy"),
         Policy(on_timeout="force", stall_timeout=0),
-        "forced",
+        "left_running",
     ),
     "is cancelled": (Guest(presses_needed=None, cancel_at=100.0), Policy(on_timeout="force"), "cancelled"),
     "libvirt stays away": (Guest(presses_needed=None, lost_at=50.0, lost_for=1e4), Policy(), "error"),

@@ -179,6 +179,8 @@ def run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Iterator[Run]:
         ({"domains": ["a"], "name_pattern": "a*"}, "name_pattern chooses among all domains; it needs all=true"),
         ({"all": True, "timeout": 10, "max_timeout": 5}, "the task: timeout (10 s) is later than max_timeout (5 s)"),
         ({"domains": ["a", {"name": "b", "press_interval": 0}]}, "domains[1] (b): press_interval is 0; it must be"),
+        ({"domains": ["a"], "controller_timeout": 3}, "controller_timeout is 3; it must be a number from 4 to 1e+08"),
+        ({"domains": ["a"], "progress_interval": "nan"}, "progress_interval is nan; it must be a number from 0 to"),
         ({"domains": ["a"], "on_timeout": "force", "evidence_dir": "/proc/no/such"}, "evidence_dir '/proc/no/such'"),
         (
             {"domains": [{"name": "a", "on_timeout": "force"}], "evidence_dir": "/proc/no/such"},
