@@ -72,9 +72,10 @@ def test_with_async_nobody_watches(hypervisor: Hypervisor) -> None:
     assert shown(run.output) == []
 
 
-def test_a_module_that_is_killed_is_a_failure_that_says_so(hypervisor: Hypervisor) -> None:
+def test_a_module_that_is_killed_is_a_failure_that_says_so(hypervisor: Hypervisor, tmp_path: Path) -> None:
     hypervisor.start(AcpiGuest("killed", "press=hang"))
-    playing = watched.begin(hypervisor.bed, "killed")
+    # What Ansible has unpacked for the module stays when it is killed.
+    playing = watched.begin(hypervisor.bed, "killed", keywords={"environment": {"TMPDIR": str(tmp_path)}})
     hypervisor.bed.wait_for("killed", "press 1")
     refused = hypervisor.shut_down("killed")
     found = re.search(r"another run \(process (\d+), since \S+Z\)", refused["killed"]["reason"])
