@@ -18,13 +18,14 @@ import typing as t
 Entry = t.Mapping[str, t.Any]
 
 PHASES = (
-    *("queued", "before", "asleep", "asked_acpi", "asked_agent"),
-    *("working", "stalled", "disconnected", "saving", "forcing"),
+    *("queued", "before", "asleep", "asked_acpi", "asked_guest", "asked_agent"),
+    *("working", "stalled", "disconnected", "watched", "saving", "forcing"),
 )
 
 _ASKED = (
     (re.compile(r"press the ACPI power button"), "asked_acpi", "press"),
     (re.compile(r"ask the guest agent"), "asked_agent", "agent"),
+    (re.compile(r"ask Windows itself"), "asked_guest", "in_guest"),
     (re.compile(r"the guest sleeps "), "asleep", "wake"),
     (re.compile(r"the gentle destroy could not end QEMU"), "forcing", "force"),
     (re.compile(r".*; on_timeout=force: evidence first$", re.DOTALL), "forcing", "evidence"),
@@ -34,9 +35,11 @@ _ASKED = (
 )
 """What was asked for, the phase that it begins, and its mark."""
 
-_TROUBLE = re.compile(r"(press|agent|wake|resume|thaw|save|evidence|destroy|destroy_plain): (?!ok\b)\w+")
+_TROUBLE = re.compile(r"(press|agent|guest_shutdown|wake|resume|thaw|save|evidence|destroy|destroy_plain): (?!ok\b)\w+")
 _SILENT_SINCE = re.compile(r"finish clock of [\d.e+]+ s has run out, accepted, last progress (\d+) s ago")
-_NEVER_WORKED = re.compile(r"finish clock of [\d.e+]+ s has run out, accepted \(.*\) but without progress", re.DOTALL)
+_NEVER_WORKED = re.compile(
+    r"(?:finish clock|hard end) of [\d.e+]+ s has run out, accepted \(.*\) but without progress", re.DOTALL
+)
 _CLOCKS = {
     "timeout": (re.compile(r"\btimeout=([\d.e+]+) s"), re.compile(r"finish clock of ([\d.e+]+) s")),
     "max_timeout": (re.compile(r"\bmax_timeout=([\d.e+]+) s"), re.compile(r"hard end of ([\d.e+]+) s")),
@@ -105,6 +108,8 @@ class _Drawing:
         elif kind == "seen":
             self._seen(at, text)
         elif kind == "ended":
+            if text.startswith("refused: its tier never started"):
+                self.phases[-1].update(phase="queued", because=text)
             self._look_back(at, text)
             self.mark(at, "end", text)
         count = entry.get("count")
@@ -122,9 +127,10 @@ class _Drawing:
         dummy, phase, mark = known
         if phase in ("saving", "forcing"):
             self._look_back(at, text)
-        if mark in ("press", "agent") and self.first_request is None:
+        request = mark in ("press", "agent", "in_guest")
+        if request and self.first_request is None:
             self.first_request = at
-        if not (self._accepted and mark in ("press", "agent")):
+        if not (self._accepted and request):
             self._turn(at, phase, text)
         self.mark(at, mark, text)
 
@@ -147,6 +153,9 @@ class _Drawing:
             self.mark(at, "trouble", text)
         elif text == "connection to libvirt is back":
             self._turn(at, self._before or "before", text)
+        elif text.endswith("from now on this run only watches"):
+            self._turn(at, "watched", text)
+            self.mark(at, "trouble", text)
         elif _TROUBLE.match(text):
             self.mark(at, "trouble", text)
 
@@ -183,7 +192,7 @@ def _clocks(domain: Entry, drawing: _Drawing) -> list[dict[str, t.Any]]:
     """When the clocks run out, and when it was to be off by forecast, as far as the result says so."""
     if drawing.first_request is None:
         return []
-    told = " ".join([str(domain.get("permission") or ""), *(phase["because"] for phase in drawing.phases)])
+    told = " ".join([str(domain.get("permission") or ""), *(mark["text"] for mark in drawing.marks)])
     told += str(domain.get("reason") or "")
     forecast = domain.get("forecast")
     if not isinstance(forecast, t.Mapping):

@@ -72,12 +72,25 @@ function lane(name, marks, whole) {
   return [make("span", { class: "lane-name" }, name), make("span", { class: "lane marks" }, drawn)];
 }
 
-function clockLine(clock, whole) {
-  const late = clock.at > whole * 0.6;
+// Clocks that run out at the same time, as those of a fixed deadline do, are one line; the names of others are stacked.
+function clockLines(clocks, whole) {
+  const lines = [];
+  for (const clock of [...clocks].sort((one, other) => one.at - other.at)) {
+    const last = lines[lines.length - 1];
+    if (last && clock.at - last.at < whole * 0.01) {
+      last.names.push(word(CLOCKS, clock.clock));
+    } else {
+      lines.push({ at: clock.at, seconds: clock.seconds, names: [word(CLOCKS, clock.clock)] });
+    }
+  }
+  return lines;
+}
+
+function clockLine(line, level, whole) {
   return make(
     "span",
-    { class: "clock" + (late ? " late" : ""), style: { left: percent(clock.at, whole) } },
-    make("span", null, word(CLOCKS, clock.clock) + " " + duration(clock.seconds)),
+    { class: "clock" + (line.at > whole * 0.6 ? " late" : ""), style: { left: percent(line.at, whole) } },
+    make("span", { style: { top: level * 1.1 + "rem" } }, line.names.join(", ") + " " + duration(line.seconds)),
   );
 }
 
@@ -106,6 +119,7 @@ function timeline(guest) {
   const near = drawing.clocks.filter((clock) => clock.at <= drawing.seconds * (1 + BEYOND));
   const far = drawing.clocks.filter((clock) => !near.includes(clock));
   const whole = Math.max(drawing.seconds * 1.01, 0.001, ...near.map((clock) => clock.at * 1.01));
+  const lines = clockLines(near, whole);
   const asked = ["press", "agent", "in_guest", "wake", "save", "evidence", "force"];
   const told = drawing.phases.map((phase) => duration(phase.to - phase.from) + " " + word(PHASES, phase.phase)).join(", ");
   return make(
@@ -114,14 +128,14 @@ function timeline(guest) {
     make("figcaption", null, "Timeline, " + duration(drawing.seconds)),
     make(
       "div",
-      { class: "drawing" + (near.length ? " clocked" : ""), role: "img", "aria-label": "Timeline of " + duration(drawing.seconds) + ": " + told },
+      { class: "drawing", style: { "padding-top": lines.length * 1.1 + "rem" }, role: "img", "aria-label": "Timeline of " + duration(drawing.seconds) + ": " + told },
       lane("asked", drawing.marks.filter((mark) => asked.includes(mark.mark)), whole),
       make("span", { class: "lane-name" }, "guest"),
       make("span", { class: "lane bar" }, drawing.phases.map((phase) => segment(phase, 0, whole))),
       lane("seen", drawing.marks.filter((mark) => !asked.includes(mark.mark)), whole),
       make("span", { class: "lane-name" }),
       make("span", { class: "lane axis" }, ticks(whole).map((at) => make("span", { class: "tick", style: { left: percent(at, whole) } }, tick(at)))),
-      make("span", { class: "clocks" }, near.map((clock) => clockLine(clock, whole))),
+      make("span", { class: "clocks" }, lines.map((line, level) => clockLine(line, level, whole))),
     ),
     legend(drawing),
     far.length ? make("p", { class: "quiet" }, "Not reached: " + far.map((clock) => word(CLOCKS, clock.clock) + " of " + duration(clock.seconds)).join(", ")) : null,

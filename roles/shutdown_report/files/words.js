@@ -26,10 +26,12 @@ const PHASES = new Map([
   ["before", "looked at, its idle writes measured"],
   ["asleep", "asleep, being woken"],
   ["asked_acpi", "asked by the power button, not accepted"],
+  ["asked_guest", "Windows itself asked, not accepted"],
   ["asked_agent", "asked through the guest agent, not accepted"],
   ["working", "accepted, shutting down"],
   ["stalled", "accepted, without progress"],
   ["disconnected", "libvirt out of reach"],
+  ["watched", "the controller is gone: only watched, nothing is done"],
   ["saving", "being saved"],
   ["forcing", "being forced: evidence, then power off"],
 ]);

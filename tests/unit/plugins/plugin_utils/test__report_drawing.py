@@ -113,6 +113,43 @@ def test_a_save_without_a_request() -> None:
     assert phases(drawn("web", timeline=entries)) == ["before", "saving"]
 
 
+def test_windows_itself_is_asked() -> None:
+    entries = [
+        {"seconds": 0.0, "kind": "found", "text": "running (booted)"},
+        {"seconds": 1.0, "kind": "asked", "text": "ask Windows itself over the guest's own connection (shutdown.exe)"},
+        {"seconds": 4.0, "kind": "seen", "text": "guest_shutdown: not_delivered: the guest cannot be reached"},
+        {
+            "seconds": 9.0,
+            "kind": "asked",
+            "text": "hard end of 8 s has run out, and the guest never accepted; on_timeout=save",
+        },
+        {"seconds": 9.0, "kind": "seen", "text": "before the save, a new sign of life of the controller is waited for"},
+        {"seconds": 12.0, "kind": "seen", "text": "save: ok"},
+        {"seconds": 12.0, "kind": "ended", "text": "saved: managed save"},
+    ]
+    drawing = drawn("web", timeline=entries)
+    assert phases(drawing) == ["before", "asked_guest", "saving"]
+    assert [mark["mark"] for mark in drawing["marks"]] == ["in_guest", "trouble", "save", "end"]
+    assert drawing["clocks"] == [{"clock": "max_timeout", "seconds": 8.0, "at": 9.0}]
+
+
+def test_a_controller_that_is_gone() -> None:
+    entries = [
+        {"seconds": 0.0, "kind": "asked", "text": "press the ACPI power button"},
+        {"seconds": 4.0, "kind": "seen", "text": "the controller disappeared; from now on this run only watches"},
+        {"seconds": 9.0, "kind": "ended", "text": "cancelled: the controller disappeared"},
+    ]
+    assert phases(drawn("web", timeline=entries)) == ["asked_acpi", "watched"]
+
+
+def test_a_tier_that_never_started() -> None:
+    entries = [
+        {"seconds": 0.0, "kind": "found", "text": "running (booted)"},
+        {"seconds": 9.0, "kind": "ended", "text": "refused: its tier never started: tier 1 was held up"},
+    ]
+    assert phases(drawn("web", timeline=entries)) == ["queued"]
+
+
 def test_an_agent_that_came_back_has_not_accepted() -> None:
     entries = [
         {"seconds": 0.0, "kind": "asked", "text": "press the ACPI power button"},
