@@ -240,6 +240,7 @@ def test_filtering_searching_and_sorting(browser: Browser, show: Callable[..., A
 
 
 def test_the_keyboard_alone_and_a_screen_reader(browser: Browser, show: Callable[..., Any]) -> None:
+    browser.resize(1280, 4000)  # what is out of sight may not be in the tree yet
     show(evening())
     button = browser.one(details("hv-north / build07"))
     browser.run("arguments[0].focus()", button)
