@@ -12,6 +12,7 @@ from typing import Any
 import checkout
 import pytest
 import yaml
+from ansible_collections.winguest.shutdown.plugins.plugin_utils._report_document import document
 
 AWX = checkout.ROOT / "extensions" / "awx"
 TYPES = {"str": "text", "int": "integer", "float": "integer", "list": "multiselect"}
@@ -149,3 +150,16 @@ def test_what_nobody_answers_is_the_default_or_left_to_the_inventory(name: str) 
         if "default" in question:
             default = roles[question["variable"]]["default"]
             assert question["default"] == ("\n".join(default) if isinstance(default, list) else default)
+
+
+def test_the_page_describes_what_is_handed_on_and_parses() -> None:
+    page = (checkout.ROOT / "docs" / "awx.md").read_text(encoding="utf-8")
+    section = page.partition("hands `winguest_shutdown` on")[2].partition("\n## ")[0]
+    told = re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
+    assert told == list(document({}, {}, {})["totals"])
+    for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL):
+        assert yaml.safe_load(block)
+    for template in TEMPLATES:
+        assert f"\n| {template} |" in page
+    imported = re.findall(r"loop: \"{{ (\w+) }}\"", page)
+    assert imported == list(CONTROLLER)
