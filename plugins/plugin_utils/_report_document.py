@@ -197,6 +197,7 @@ def _guest(row: _Row, screens: Screens, most_entries: int) -> dict[str, t.Any]:
         "findings": _report_findings.group(findings),
         "readiness": _readiness(row, readiness),
         "in_guest": _asked(in_guest),
+        "blocking": _list(_dict(row.facts.get("guest_shutdown_info_result")).get("blocking")),
         "verify": _verdict(_dict(row.facts.get("shutdown_verify_result"))),
     }
 

@@ -12,7 +12,7 @@ import typing as t
 
 RESULTS = (
     *("domain_shutdown_result", "domain_readiness_result"),
-    *("guest_readiness_result", "guest_shutdown_result", "shutdown_verify_result"),
+    *("guest_readiness_result", "guest_shutdown_result", "guest_shutdown_info_result", "shutdown_verify_result"),
 )
 """The variables in which the roles leave their results."""
 

@@ -257,6 +257,10 @@ def evening() -> Fleet:
         "outcome": "refused",
         "msg": "Windows has refused the request: the account has no right to shut down (status 5)",
     }
+    fleet.hostvars["dc01"]["guest_shutdown_info_result"] = {
+        "stops": [],
+        "blocking": ["the application mmc.exe vetoed a shutdown (2 times, last at 2026-11-27T17:58:51.000Z)"],
+    }
     fleet.hostvars["build07"]["shutdown_verify_result"] = {
         "verdict": "forced",
         "reasons": ["the hypervisor has on record that it powered the guest off by force"],

@@ -154,6 +154,7 @@ function detail(guest) {
       findings(guest),
       about(guest),
       readiness(guest),
+      list(guest.blocking).length ? block("What held it up, by its own log", lines(guest.blocking)) : null,
       verify ? block("After the next boot: " + verify.verdict, lines([...list(verify.reasons), ...list(verify.blocking)])) : null,
       list(guest.evidence).length ? block("Evidence on " + guest.hypervisor, make("ul", null, guest.evidence.map((path) => make("li", null, make("code", null, path))))) : null,
     ),

@@ -182,6 +182,10 @@ def test_what_was_asked_inside_and_what_was_verified() -> None:
     assert guests["build07"]["verify"]["verdict"] == "forced"
     assert guests["web01"]["in_guest"] is guests["web01"]["verify"] is None
     assert guests["files01"]["readiness"]["state"] == "unreachable"
+    assert guests["dc01"]["blocking"] == [
+        "the application mmc.exe vetoed a shutdown (2 times, last at 2026-11-27T17:58:51.000Z)"
+    ]
+    assert guests["web01"]["blocking"] == []
     fleet = small("web")
     fleet.hostvars["web"]["guest_shutdown_result"] = {"unreachable": True, "msg": "no route"}
     assert only(report(fleet))["in_guest"] == {"outcome": "unreachable", "message": "no route"}
