@@ -135,7 +135,7 @@ def test_a_budget() -> None:
     }
     clocks = {name: each.told()["max_timeout"] for name, each in forecasts.items()}
     assert clocks == {"fits": 56.0, "saved": None, "left": None, "forced": 46.0, "late": 18.0}
-    summary = whole([(name, each) for name, each in forecasts.items()], 80.0)
+    summary = whole(forecasts.items(), 80.0)
     assert summary["budget"] == 80.0 and summary["expected_seconds"] == 69.0 and summary["fits"] == ["fits", "late"]
     assert summary["does_not_fit"][0] == {
         "name": "saved",

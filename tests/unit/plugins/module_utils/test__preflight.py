@@ -102,6 +102,8 @@ FINE = Definition(
         ("<video><model type='qxl' ram='65536' vram='65536' heads='1' primary='yes'/></video>", "", {"display": False}),
         ("model type='qxl'", "model type='none'", {"display": False}),
         ("<backingStore/>", MIRROR, {"block_jobs": ("sda",)}),
+        ("<vcpu", "<currentMemory unit='KiB'>1024</currentMemory><vcpu", {"memory": 1 << 20}),
+        ("<memory unit='KiB'>8388608</memory>", "", {"memory": 0}),
     ],
 )
 def test_definition(old: str, new: str, changes: dict[str, Any]) -> None:

@@ -47,6 +47,7 @@ pasts = st.builds(
     method=st.just("") | words,
     accept_seconds=st.none() | numbers,
     finish_seconds=numbers,
+    save_seconds=st.none() | numbers,
 )
 records = st.builds(Record, request=st.none() | requests, history=st.lists(pasts, max_size=10).map(tuple))
 

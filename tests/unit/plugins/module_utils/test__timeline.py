@@ -79,3 +79,7 @@ def test_always_in_order_and_never_endless(texts: list[tuple[str, str]]) -> None
     assert [e["seconds"] for e in entries] == sorted(e["seconds"] for e in entries)
     told = sum(e.get("count", 1) for e in entries if "left out" not in e["text"])
     assert told <= len(texts) and (told == len(texts) or len(entries) == MOST_ENTRIES + 1)
+
+
+def test_seconds_since_the_run_began() -> None:
+    assert Timeline(clock_start=1000.0, wall_start=0.0).seconds(1002.50049) == 2.5

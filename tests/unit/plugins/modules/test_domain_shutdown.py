@@ -356,11 +356,11 @@ def test_a_connection_that_may_only_read(run: Run, driver: Driver, monkeypatch: 
 # ---- order and budget
 
 
-def when_asked(domain: Any, *going: Any) -> None:
+def when_asked(asked: Any, *going: Any) -> None:
     """As soon as this domain was asked, which the test driver's domains cannot hear, these go off one after another."""
 
     def watch() -> None:
-        while read_record(domain).request is None:
+        while read_record(asked).request is None:
             time.sleep(0.05)
         for each in going:
             each.shutdown()
