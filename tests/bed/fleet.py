@@ -204,7 +204,7 @@ def take_picture(page: Path, picture: Path) -> None:
     """The picture of the report in the README, with what is told of the guest that was forced."""
     from bed.browser import Browser  # the fleet itself needs no browser
 
-    with Browser(width=1200, height=1900) as browser:
+    with Browser(width=1200, height=1600) as browser:
         browser.open(page)
         browser.click("[aria-label='Details of hv1 / win-damage']")
         browser.run("scrollTo(0, 0)")

@@ -34,7 +34,7 @@ class Played:
 def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
     folder = tmp_path_factory.mktemp("report")
     with Fleet() as fleet:
-        run = fleet.run(shutdown_remediate=True, shutdown_report_folder=str(folder))
+        run = fleet.run(shutdown_remediate="yes", shutdown_report_folder=str(folder))
         yield Played(fleet, run, folder / "shutdown-report.json")
 
 

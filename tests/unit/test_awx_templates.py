@@ -21,6 +21,9 @@ TYPES = {"str": "text", "int": "integer", "float": "integer", "list": "multisele
 PLAYBOOK = re.compile(r"^\s*?-?\s*?(?:hosts|include|import_playbook):\s*?.*?$")
 """A line with which AWX takes a file of a project for a playbook."""
 
+SWITCH = re.compile(r"\b(shutdown_\w+) \| default\((true|false)\) \| bool")
+"""A variable of a playbook itself that is true or false, also as a word, since that is what a survey answers with."""
+
 # Options of the modules of awx.awx that the data may use.
 OPTIONS = {
     "controller_projects": {"name", "description", "organization", "scm_type", "scm_url", "scm_update_on_launch"},
@@ -32,7 +35,7 @@ OPTIONS = {
     "controller_credentials": {"name", "description", "organization", "credential_type", "inputs"},
     "controller_templates": {
         *("name", "description", "organization", "project", "playbook", "job_type", "inventory", "credentials"),
-        *("forks", "extra_vars", "survey_enabled", "survey_spec"),
+        *("forks", "survey_enabled", "survey_spec"),
         *("ask_job_type_on_launch", "ask_limit_on_launch", "ask_verbosity_on_launch"),
     },
 }
@@ -63,12 +66,14 @@ def text(playbook: str) -> str:
 
 
 def options(template: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The variables of the roles that it runs, with their specifications."""
+    """The variables of the roles that it runs, and of the playbook itself, with their specifications."""
     found: dict[str, dict[str, Any]] = {}
     for playbook in playbooks(template):
         for role in re.findall(r"(?:role|name): winguest\.shutdown\.(\w+)$", text(playbook), re.MULTILINE):
             specification = load(checkout.ROOT / "roles" / role / "meta" / "argument_specs.yml")
             found |= specification["argument_specs"]["main"]["options"]
+        for variable, default in SWITCH.findall(text(playbook)):
+            found[variable] = {"type": "str", "choices": ["false", "true"], "default": default}
     return found
 
 
@@ -118,14 +123,7 @@ def test_the_playbook_is_one_that_awx_finds(name: str) -> None:
 
 
 @EACH
-def test_extra_variables_are_those_of_the_playbooks(name: str) -> None:
-    for variable, value in TEMPLATES[name].get("extra_vars", {}).items():
-        assert isinstance(value, bool)
-        assert any(f"{variable} | default({str(value).lower()})" in text(one) for one in playbooks(TEMPLATES[name]))
-
-
-@EACH
-def test_the_survey_asks_for_variables_of_the_roles(name: str) -> None:
+def test_the_survey_asks_for_variables_that_there_are(name: str) -> None:
     """A question has the variable, the type and the choices of an option, and any answer is one that it takes."""
     survey, roles = TEMPLATES[name]["survey_spec"], options(TEMPLATES[name])
     assert survey.keys() == {"name", "description", "spec"} and TEMPLATES[name]["survey_enabled"]
