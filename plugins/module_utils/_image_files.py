@@ -25,6 +25,10 @@ NEW = ".winguest-new"
 CONFIG = "Windows/System32/config"
 MOST_PARTS = 100
 
+HIBERNATION_FILE = "hiberfil.sys"
+HIBERNATED = (b"HIBR", b"RSTR")
+"""How a hibernation file begins that Windows would go on from. One that is used up begins otherwise."""
+
 
 class ImageFilesError(Exception):
     """A file cannot be reached, or must not be; the text says which, why, and what to do."""
@@ -46,6 +50,12 @@ class ImageFiles:
 
     complete = True
     """Whether it has all files of the drive, so that what is not found is not there."""
+
+    obstacles: tuple[str, ...] = ()
+    """Why nothing must be written into it, each with the cure. It can be read all the same.
+
+    That of a hibernated Windows need not be among them: `hibernation` finds it, however the files are reached.
+    """
 
     def entries(self, folder: str) -> list[Entry]:
         """What a folder has, whose path is as `find` returns it; "" is the root. Empty where it is no folder."""
@@ -119,12 +129,23 @@ def checked(path: str) -> list[str]:
     return parts
 
 
+def hibernation(files: ImageFiles) -> str:
+    """Why nothing must be written into an image that is hibernated; empty where it is not."""
+    size = files.size(HIBERNATION_FILE)
+    if not size or files.read(HIBERNATION_FILE, 0, 4).upper() not in HIBERNATED:
+        return ""
+    return (
+        f"{files.description} is hibernated or was shut down with fast startup: Windows would go on from what was in "
+        f"memory, and damage what was changed meanwhile. Boot it, shut it down fully (shutdown /s /t 0), and try again"
+    )
+
+
 def named(entries: t.Iterable[Entry], name: str) -> Entry | None:
     """The entry that Windows means by a name. Of several that differ in case only, the one that is written like it."""
     found = [entry for entry in entries if entry.name.casefold() == name.casefold()]
     exact = [entry for entry in found if entry.name == name]
     if exact or len(found) < 2:
-        return (exact or found or [None])[0]
+        return next(iter(exact or found), None)
     names = " and ".join(sorted(entry.name for entry in found))
     raise ImageFilesError(f"{names} differ in case only, so that it is not known which of them Windows uses")
 
@@ -204,6 +225,8 @@ class RootFiles(ImageFiles):
         where = self._open_folder(folder)
         try:
             with contextlib.suppress(FileNotFoundError):
+                # Where there is none, the file system may well be read-only.
+                os.stat(f"{name}{NEW}", dir_fd=where, follow_symlinks=False)
                 os.unlink(f"{name}{NEW}", dir_fd=where)
         except OSError as error:
             raise ImageFilesError(f"{self.description} cannot be written: {error.strerror}") from None
