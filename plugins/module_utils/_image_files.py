@@ -57,6 +57,15 @@ class ImageFiles:
     That of a hibernated Windows need not be among them: `hibernation` finds it, however the files are reached.
     """
 
+    warnings: tuple[str, ...] = ()
+    """What the user is to know besides."""
+
+    holds: str = ""
+    """The file that holds, or would hold, what is changed, where that is a file."""
+
+    changed = False
+    """Whether a new file was or would be made, even if nothing in it is changed."""
+
     def entries(self, folder: str) -> list[Entry]:
         """What a folder has, whose path is as `find` returns it; "" is the root. Empty where it is no folder."""
         raise NotImplementedError
@@ -76,6 +85,9 @@ class ImageFiles:
     def tidy(self, path: str) -> None:
         """Remove what a `replace` of this file that was cut off has left next to it."""
         raise NotImplementedError
+
+    def keep(self) -> None:
+        """Let what was replaced hold, where it does not yet. Without it, closing may take it back."""
 
     def close(self) -> None:
         """Let go of it. May be called twice."""
