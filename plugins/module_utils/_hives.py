@@ -211,14 +211,21 @@ def guarded(work: t.Callable[[], Result], name: str, limit: float = LIMIT) -> Re
     raise result
 
 
-def write(source: str, target: str, settings: t.Iterable[Setting], name: str) -> None:
-    """Make a hive that is another one with these settings, in a new file."""
+def write(source: str, target: str, settings: t.Sequence[Setting], name: str) -> None:
+    """Make a hive that is another one with these settings, in a new file, and look whether it is."""
 
     def work() -> None:
         hive = Hive(source, name, write=True)
         for setting in settings:
             hive.set(setting)
         hive.commit(target)
+        with open(target, "rb") as file:
+            check_head(file.read(HEAD), os.stat(target).st_size, name)
+        new = Hive(target, name)
+        for setting in settings:
+            value = new.value(setting.key, setting.name)
+            if (value.data if value else None) != setting.data or (value and value.type != setting.type):
+                raise HiveError(f"{name}: hivex has not written {setting.key}\\{setting.name}, so nothing was changed")
 
     guarded(work, name)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,14 +60,11 @@ class Answer:
         return [entry["text"] for entry in self[name]["timeline"]]
 
 
-class Call:
-    """A module, running: domain_shutdown, unless another one is named."""
+class ModuleCall:
+    """A module, running, with these options."""
 
-    def __init__(
-        self, uri: str, check_mode: bool = False, diff: bool = False, module: str = SHUTDOWN, **options: Any
-    ) -> None:
-        asked = {"uri": uri, "_ansible_check_mode": check_mode, "_ansible_diff": diff}
-        arguments = {**asked, **(FAST if module == SHUTDOWN else {}), **options}
+    def __init__(self, module: str, options: Mapping[str, Any], check_mode: bool = False, diff: bool = False) -> None:
+        arguments = {"_ansible_check_mode": check_mode, "_ansible_diff": diff, **options}
         self.process = subprocess.Popen(
             [HYPERVISOR_PYTHON, "-m", f"{MODULES}.{module}"],
             stdin=subprocess.PIPE,
@@ -90,6 +88,16 @@ class Call:
             raise AssertionError(f"the module did not end within {timeout:g} s: {out}\n{err}") from None
         assert not err, f"the module wrote to stderr: {err}\n{out}"
         return Answer(json.loads(out), self.process.returncode)
+
+
+class Call(ModuleCall):
+    """A module that works with libvirt, running: domain_shutdown, unless another one is named."""
+
+    def __init__(
+        self, uri: str, check_mode: bool = False, diff: bool = False, module: str = SHUTDOWN, **options: Any
+    ) -> None:
+        fast = FAST if module == SHUTDOWN else {}
+        super().__init__(module, {"uri": uri, **fast, **options}, check_mode, diff)
 
 
 def call(uri: str, **options: Any) -> Answer:
