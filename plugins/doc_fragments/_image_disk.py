@@ -30,17 +30,17 @@ options:
   format:
     description:
       - The format of a disk image.
-      - Without it, it is told from how the image begins, and returned. A guest can write what it likes to a raw disk, even
-        what looks like another format with files of the host in it; so an image that has a backing file is an error
-        where this option does not name its format.
+      - Without it, it is told from how the image begins, and returned. A guest can write what it likes to a raw disk,
+        even what looks like another format with files of the host in it; so an image that has a backing file is an
+        error where this option does not name its format.
     type: str
     choices: [qcow2, raw, vhdx, vmdk]
   uri:
     description:
       - The libvirt connection URI, as seen from the host on which the module runs, of the hypervisor whose domains may
         use a disk image. They are asked whether they do.
-      - Without it, C(qemu:///system) is asked. Where that does not answer although domains are defined there, the module
-        warns and goes on. Where this option is given, it is an error.
+      - Without it, C(qemu:///system) is asked. Where that does not answer although domains are defined there, the
+        module warns and goes on. Where this option is given, it is an error.
       - Domains of other hypervisors are not seen. As long as they run, QEMU's locks are.
     type: str
 """
@@ -56,9 +56,10 @@ options:
     type: path
   overlay:
     description:
-      - Leave a disk image as it is, and make an overlay of it in this file, in the format qcow2, which has only what was
-        mended. The image becomes its backing file, and must not be changed any more.
-      - Where the file exists, from an earlier run, it must be an overlay of the image, and is audited and mended itself.
+      - Leave a disk image as it is, and make an overlay of it in this file, in the format qcow2, which has only what
+        was mended. The image becomes its backing file, and must not be changed any more.
+      - Where the file exists, from an earlier run, it must be an overlay of the image, and is audited and mended
+        itself.
       - It is an error if it is the image itself, or if its folder does not exist.
     type: path
 """

@@ -134,6 +134,7 @@ class GuestfsFiles(ImageFiles):
         self.holds = target.path
         self.changed = target.kind != "in_place"
         """Whether a new file is made, even if nothing is to be mended."""
+        self.at_once = True
         self._chain, self._target, self._lock, self._changes = chain, target, lock, changes
         self._work = tmpdir
         self._work_lock = -1
@@ -323,7 +324,7 @@ class GuestfsFiles(ImageFiles):
         def read(offset: int, size: int) -> bytes:
             try:
                 return bytes(self._guestfs.pread_device(device, size, offset))
-            except RuntimeError:
+            except (RuntimeError, OverflowError):
                 return b""  # beyond its end
 
         return read
