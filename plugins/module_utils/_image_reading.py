@@ -156,14 +156,12 @@ class ImageReader:
     def _read_users(self, image: ImageReading, values: t.Sequence[UserValue]) -> None:
         if not values:
             return
-        users = [(Hive(sid, "stored"), folder) for sid, folder in image.profiles.items()]
-        for user, folder in (
-            *users,
-            (Hive("default", "default"), image.default_profile),
-            (Hive(".DEFAULT", "system"), ""),
-        ):
+        users: dict[Hive, str | None] = {Hive(sid, "stored"): folder for sid, folder in image.profiles.items()}
+        users[Hive("default", "default")] = image.default_profile
+        users[Hive(".DEFAULT", "system")] = None  # it is no profile's
+        for user, folder in users.items():
             try:
-                path = f"{in_image(folder, image.drive)}/{USER_HIVE}" if folder else f"{CONFIG}/DEFAULT"
+                path = f"{CONFIG}/DEFAULT" if folder is None else f"{in_image(folder, image.drive)}/{USER_HIVE}"
                 hive = self._hive(image, user.name, path)
                 image.reading = _guarded(hive, _read_user, image, values, user).reading
             except (ImageFilesError, hives.HiveError) as error:

@@ -9,14 +9,17 @@ has nothing in common with what the collection reads and writes them with.
 
 from __future__ import annotations
 
+import atexit
+import functools
 from collections.abc import Mapping
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
+from checkout import CACHE
 from regipy.registry import NKRecord, RegistryHive
 
 from bed import regf
-from bed.module import Answer, ModuleCall
+from bed.module import Answer, ModuleCall, Modules
 from bed.windows.blockers import Changes, merged, with_changes
 from bed.windows.keys import CONTROL
 from bed.windows.places import Contents
@@ -33,12 +36,16 @@ from bed.windows.systems import (
 )
 from bed.windows.typed import dword, string
 
+REMOTE = CACHE / "ansible" / "remote"
+"""Where the modules have their temporary files."""
+
 MEND, AUDIT = "image_readiness", "image_readiness_info"
 
 PROFILES = (ADMINISTRATOR, *USERS, NEW_USER)
 CONFIG = "Windows/System32/config"
 SOFTWARE, SYSTEM, DEFAULT = (f"{CONFIG}/{name}" for name in ("SOFTWARE", "SYSTEM", "DEFAULT"))
 
+COMPONENTS = r"HKLM\COMPONENTS"
 CURRENT, CONTROL_SET = r"HKLM\SYSTEM\CurrentControlSet", r"HKLM\SYSTEM\ControlSet002"
 """What is CurrentControlSet in a guest that runs has a number in its hive."""
 
@@ -68,10 +75,17 @@ ROOTS = {
 """The hives, by the key that each has the contents of."""
 
 
+COPIES = {
+    key: "NTUSER.DAT" if path == hive_of(NEW_USER.sid) else path if key.startswith(r"HKU\S-") else Path(path).name
+    for key, path in ROOTS.items()
+}
+"""The same where they are copies in one folder."""
+
+
 def hives(system: System = SERVER_2022, *changes: Changes) -> dict[str, bytes]:
     """All hives of a Windows with these changes, by path."""
     profiles = {rf"HKU\{profile.sid}\{key}": values for profile in PROFILES for key, values in profile_values().items()}
-    keys = with_changes(merged(registry(system), profiles), merged(OTHERS, *changes))
+    keys = with_changes({**registry(system), **profiles}, merged(OTHERS, *changes))
     keys.pop(IN_MEMORY, None)
     return {path: regf.hive(_below(root, keys)) for root, path in ROOTS.items()}
 
@@ -86,13 +100,17 @@ def make(root: Path, system: System = SERVER_2022, *changes: Changes) -> Path:
 
 def make_folder_of_hives(folder: Path, system: System = SERVER_2022, *changes: Changes) -> Path:
     """The same hives as copies in one folder, but for those of users."""
-    for path, contents in hives(system, *changes).items():
-        copy = folder / path if path.startswith("Users/") else folder / Path(path).name
-        if path == hive_of(NEW_USER.sid):
-            copy = folder / "NTUSER.DAT"
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        copy.write_bytes(contents)
+    made = hives(system, *changes)
+    for key, path in COPIES.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(made[ROOTS[key]])
     return folder
+
+
+def add_components(root: Path, changes: Changes) -> None:
+    """Add the hive of the component store, with what changes has for it."""
+    keys = with_changes({COMPONENTS: {}}, changes)
+    (root / CONFIG / "COMPONENTS").write_bytes(regf.hive(_below(COMPONENTS, keys)))
 
 
 def contents(root: Path, roots: Mapping[str, str] | None = None) -> Contents:
@@ -115,13 +133,26 @@ def state(root: Path) -> dict[str, bytes]:
     return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
 
 
+@functools.cache
+def _modules() -> Modules:
+    modules = Modules()
+    atexit.register(modules.close)
+    return modules
+
+
 def call(module: str, check_mode: bool = False, diff: bool = False, **options: Any) -> Answer:
     """Run one of the modules to its end, by the Python that has hivex."""
-    return ModuleCall(module, {name: _plain(value) for name, value in options.items()}, check_mode, diff).answer()
+    return _modules().call(module, _arguments(options), check_mode, diff)
 
 
-def _plain(value: Any) -> Any:
-    return str(value) if isinstance(value, Path) else value
+def begin(module: str, **options: Any) -> ModuleCall:
+    """Run one of the modules as Ansible does, and do not wait."""
+    return ModuleCall(module, _arguments(options))
+
+
+def _arguments(options: Mapping[str, Any]) -> dict[str, Any]:
+    plain = {name: str(value) if isinstance(value, Path) else value for name, value in options.items()}
+    return {"_ansible_remote_tmp": str(REMOTE), **plain}
 
 
 def _below(root: str, keys: Contents) -> regf.Keys:

@@ -90,6 +90,37 @@ class ModuleCall:
         return Answer(json.loads(out), self.process.returncode)
 
 
+class Modules:
+    """Many runs of modules, one after the other, by one Python that is started once. Close it."""
+
+    def __init__(self) -> None:
+        self._server = subprocess.Popen(
+            [HYPERVISOR_PYTHON, str(Path(__file__).with_name("module_server.py"))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=_environment(),
+        )
+
+    def call(self, module: str, options: Mapping[str, Any], check_mode: bool = False, diff: bool = False) -> Answer:
+        """Run one to its end."""
+        arguments = {"_ansible_check_mode": check_mode, "_ansible_diff": diff, **options}
+        request = {"module": f"{MODULES}.{module}", "arguments": arguments}
+        assert self._server.stdin and self._server.stdout
+        self._server.stdin.write(f"{json.dumps(request)}\n")
+        self._server.stdin.flush()
+        told = json.loads(self._server.stdout.readline())
+        assert not told["err"], f"the module wrote to stderr: {told['err']}\n{told['out']}"
+        return Answer(json.loads(told["out"]), told["status"])
+
+    def close(self) -> None:
+        """End it."""
+        assert self._server.stdin and self._server.stdout
+        self._server.stdin.close()
+        self._server.stdout.close()
+        self._server.wait()
+
+
 class Call(ModuleCall):
     """A module that works with libvirt, running: domain_shutdown, unless another one is named."""
 
