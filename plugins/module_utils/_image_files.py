@@ -63,6 +63,12 @@ class ImageFiles:
     holds: str = ""
     """The file that holds, or would hold, what is changed, where that is a file."""
 
+    format: str = ""
+    """The format of that file, where it is a disk image."""
+
+    at_once = False
+    """Whether nothing that was replaced holds before `keep`."""
+
     changed = False
     """Whether a new file was or would be made, even if nothing in it is changed."""
 

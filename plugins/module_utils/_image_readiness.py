@@ -75,19 +75,20 @@ def remediate(
     written: list[str] = []
     try:
         _write(files, reader, image, writes, written)
+        image = reader.read(catalogue.rows) if writes else image
     except (ImageFilesError, hives.HiveError) as error:
-        half_way = f" {HALF_WAY}" if written else ""
-        return {**told, "changed": bool(written), "failed": True, "msg": f"{error}.{half_way}", "diff": diff}
-    if not writes:
-        files.keep()
-        return {**told, "changed": files.changed, "diff": diff}
-    image = reader.read(catalogue.rows)
+        half_way = bool(written) and not files.at_once
+        msg = f"{error}. {HALF_WAY}" if half_way else f"{error}."
+        return {**told, "changed": half_way, "failed": True, "msg": msg, "diff": diff}
     after = _found(catalogue, image)
     were = remediation.before(before, after)
     after = remediation.compared(after, were, wrong)
     outcome = remediation.outcome(wrong, after)
-    if not outcome.get("failed"):
+    if outcome.get("failed"):
+        outcome["changed"] = outcome["changed"] and not files.at_once
+    else:
         files.keep()
+        outcome["changed"] = outcome["changed"] or files.changed
     return {
         **_result(after, were, image, files, options, obstacles),
         **outcome,
@@ -141,6 +142,7 @@ def _result(
         **told,
         "image": files.description,
         "holds": files.holds,
+        "format": files.format,
         "hives": _hives(image, set()),
         "obstacles": list(obstacles),
         "warnings": warnings,

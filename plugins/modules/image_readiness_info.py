@@ -258,6 +258,11 @@ holds:
   returned: when the image could be read
   type: str
   sample: /var/lib/libvirt/images/web01.qcow2
+format:
+  description: The format of RV(holds). Empty where it is no disk image.
+  returned: when the image could be read
+  type: str
+  sample: qcow2
 hives:
   description: The hives that were read.
   returned: when the image could be read
