@@ -119,7 +119,7 @@ def uses(image: str, uri: str) -> list[Use]:
             connection.close()
     except libvirt.libvirtError as error:
         raise UsersError(f"the domains at {uri} cannot be asked whether they use it: {error}") from error
-    return found
+    return list(dict.fromkeys(found))
 
 
 def overlays(image: str) -> list[str]:

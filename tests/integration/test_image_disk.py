@@ -214,7 +214,7 @@ def written(
     image: Path, kind: str, copy: Path | None = None, overlay: Path | None = None
 ) -> Iterator[disks.GuestfsFiles]:
     """The image, as when all of it was written to by an appliance that has ended."""
-    where, target, dummy_made = disks._where(str(image), copy and str(copy), overlay and str(overlay))
+    where, target, dummy_made = disks._where(str(image), *(str(path) if path else None for path in (copy, overlay)))
     lock = Lock(where)
     files = disks.GuestfsFiles(disks._chain(where, lock, kind), target, lock, changes=True, tmpdir="")
     try:
