@@ -113,10 +113,14 @@ class Hive:
             return self._node(key) is not None
 
     def subkeys(self, key: str) -> list[str]:
-        """The names of the keys in this key; none where it is not there."""
+        """The names of the keys in this key; none where it is not there.
+
+        Those that no path can have in it are left out, such as what some programs hide from regedit by a zero.
+        """
         with self._told(key):
             node = self._node(key)
-            return [] if node is None else [self._hive.node_name(child) for child in self._hive.node_children(node)]
+            names = [] if node is None else [self._hive.node_name(child) for child in self._hive.node_children(node)]
+            return [name for name in names if not set(name) & {"\0", "\\"}]
 
     def set(self, setting: Setting) -> None:
         """Set a value, whose key is created if need be, or delete it, if it is there."""
@@ -179,7 +183,7 @@ class Hive:
     def _told(self, what: str) -> t.Iterator[None]:
         try:
             yield
-        except (OSError, RuntimeError, UnicodeError) as error:
+        except (OSError, RuntimeError, ValueError) as error:
             raise HiveError(
                 f"{self._name} is damaged at {what}: hivex says {error}; restore it from a backup"
             ) from None
@@ -203,7 +207,7 @@ def guarded(work: t.Callable[[], Result], name: str, limit: float = LIMIT) -> Re
     if told is None:
         raise HiveError(f"{name} is damaged: hivex has not come to an end with it in {limit:g} s") from None
     if status != 0 or not told:
-        end = signal.Signals(os.WTERMSIG(status)).name if os.WIFSIGNALED(status) else f"status {status}"
+        end = signal.Signals(os.WTERMSIG(status)).name if os.WIFSIGNALED(status) else f"status {os.WEXITSTATUS(status)}"
         raise HiveError(f"{name} is damaged: hivex has broken down on it ({end}); restore it from a backup")
     worked, result = pickle.loads(told)
     if worked:

@@ -71,7 +71,7 @@ class ModuleCall:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=_environment(),
+            env=environment(),
         )
         assert self.process.stdin is not None
         self.process.stdin.write(json.dumps({"ANSIBLE_MODULE_ARGS": arguments}))
@@ -99,7 +99,7 @@ class Modules:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env=_environment(),
+            env=environment(),
         )
 
     def call(self, module: str, options: Mapping[str, Any], check_mode: bool = False, diff: bool = False) -> Answer:
@@ -136,7 +136,7 @@ def call(uri: str, **options: Any) -> Answer:
     return Call(uri, **options).answer()
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """Python finds the collection, and of Ansible's environment only ansible itself (its modules need no more)."""
     folder = checkout.CACHE / "hypervisor-python"
     folder.mkdir(parents=True, exist_ok=True)
