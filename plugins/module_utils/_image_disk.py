@@ -58,6 +58,9 @@ NEW = ".winguest-new"
 MOUNT_OPTIONS = "norecover"
 """An NTFS that was not unmounted cleanly is not to be mounted for writing."""
 
+COPY = ("cp", "--archive", "--copy-contents", "--reflink=auto", "--sparse=auto", "--no-target-directory")
+"""With what the file system knows of a file; of a block device, what is on it."""
+
 LAUNCH_CURE = "run libguestfs-test-tool on this host, which says what libguestfs lacks"
 PIECE = 1 << 20
 ONE_AT_A_TIME = 100
@@ -174,7 +177,7 @@ class GuestfsFiles(ImageFiles):
                 new = self._overlay
             else:
                 new = self._new
-                _run(["cp", "--archive", "--reflink=auto", "--sparse=auto", "--no-target-directory", image.path, new])
+                _run([*COPY, image.path, new])
                 if len(self._chain) > 1 and os.path.dirname(new) != os.path.dirname(image.path):
                     # It may name the one below by a path from where the image is.
                     _rebase(new, image.format, self._chain[1])
@@ -367,7 +370,8 @@ class GuestfsFiles(ImageFiles):
         try:
             yield
         except (RuntimeError, UnicodeDecodeError, ntfs.VolumeError) as error:
-            raise ImageRefused(self.description, Refusal("failed", f"{text} ({error})", cure)) from error
+            told = " ".join(str(error).split())
+            raise ImageRefused(self.description, Refusal("failed", f"{text} ({told})", cure)) from error
 
 
 def _library(image: str) -> t.Any:

@@ -15,12 +15,16 @@ import signal
 import subprocess
 import sys
 import time
+import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import checkout
+import jinja2
+import libvirt
 import pytest
+import yaml
 from ansible_collections.winguest.shutdown.plugins.module_utils import _image_disk as disks
 from ansible_collections.winguest.shutdown.plugins.module_utils._image_refusals import ImageRefused
 from ansible_collections.winguest.shutdown.plugins.module_utils._image_users import Lock
@@ -324,6 +328,26 @@ def test_no_space_for_the_copy(tmp_path: Path) -> None:
         assert os.listdir(tmp_path) == [image.name]
     finally:
         run("umount", str(tmp_path))
+
+
+@pytest.mark.parametrize("kind", ["qemu", "kvm"])
+def test_the_domain_that_an_image_is_booted_as_by_default(hypervisor: Hypervisor, kind: str) -> None:
+    """libvirt takes it, whatever the image's name is made of; only KVM may be missing."""
+    template = (checkout.ROOT / "roles/image_readiness/templates/boot.xml.j2").read_text()
+    defaults = yaml.safe_load((checkout.ROOT / "roles/image_readiness/defaults/main.yml").read_text())
+    disk = '/images/it\'s <a> & "b".qcow2'
+    given = {"boot_name": "winguest-boot-1", "boot_disk": disk, "boot_format": "qcow2", "boot_type": kind}
+    text = jinja2.Template(template).render(
+        {**defaults, **{f"image_readiness_{name}": value for name, value in given.items()}}
+    )
+    try:
+        domain = hypervisor.bed.connection.defineXMLFlags(text, libvirt.VIR_DOMAIN_DEFINE_VALIDATE)
+    except libvirt.libvirtError as error:
+        assert kind == "kvm" and "kvm" in str(error)
+        return
+    hypervisor.domains.append(domain)
+    (source,) = ET.fromstring(domain.XMLDesc()).iterfind("devices/disk/source")
+    assert source.get("file") == disk
 
 
 KEEPING = """
