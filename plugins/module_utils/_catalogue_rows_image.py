@@ -74,7 +74,7 @@ ROWS = (
         dword(rf"{POLICIES}\Windows Defender", "DisableAntiSpyware"),
         "none that could be read",
         "common_knowledge",
-        "Find out who set it; another virus scanner, or malware.",
+        "Find out who set it: another virus scanner, or malware.",
     ),
     _mark(
         "defender_disabled",

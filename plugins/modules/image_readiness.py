@@ -358,8 +358,9 @@ def main() -> None:
     """Run the module."""
     module = AnsibleModule(
         {**SOURCE_OPTIONS, **OPTIONS, **TARGET_OPTIONS, **CATALOGUE_OPTIONS, **REMEDIATION_OPTIONS},
-        mutually_exclusive=[EXACTLY_ONE],
+        mutually_exclusive=[EXACTLY_ONE, ("copy", "overlay")],
         required_one_of=[EXACTLY_ONE],
+        required_by={"format": "image", "copy": "image", "overlay": "image"},
         supports_check_mode=True,
     )
     run(module, writing=True)

@@ -306,6 +306,7 @@ def main() -> None:
         {**SOURCE_OPTIONS, **OPTIONS, **CATALOGUE_OPTIONS, **AUDIT_OPTIONS},
         mutually_exclusive=[EXACTLY_ONE],
         required_one_of=[EXACTLY_ONE],
+        required_by={"format": "image"},
         supports_check_mode=True,
     )
     run(module, writing=False)
