@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ansible_collections.winguest.shutdown.plugins.module_utils._catalogue import (
     Data,
     Events,
@@ -29,6 +30,7 @@ from ansible_collections.winguest.shutdown.plugins.module_utils._catalogue impor
     TwoValues,
 )
 from ansible_collections.winguest.shutdown.plugins.module_utils._image_readiness import ROWS
+from ansible_collections.winguest.shutdown.plugins.modules import image_readiness, image_readiness_info
 from bed import image, regf
 from bed.guests import Bed
 from bed.image import AUDIT, MEND
@@ -41,6 +43,7 @@ from bed.windows.situation import Situation
 from bed.windows.systems import ALICE, BJOERN, NEW_USER, SERVER_2022, SIGN_IN_DESKTOP, WINDOWS_11
 from bed.windows.typed import dword, expandable, string, strings
 from integration.guests import off, press
+from unit.plugins.modules.test_guest_readiness import compare
 
 ROW = {row.id: row for row in ROWS}
 OFFLINE = [row.id for row in ROWS if row.offline]
@@ -220,6 +223,15 @@ def test_the_diff_of_check_mode_is_that_of_the_run(story: Story) -> None:
     assert r"HKU\default\Control Panel\Desktop\AutoEndTasks (default) = 0" in story.mended.returned["diff"]["before"]
     assert r"HKU\default\Control Panel\Desktop\AutoEndTasks (default) = 1" in story.mended.returned["diff"]["after"]
     assert "diff" not in story.again.returned
+
+
+@pytest.mark.xdist_group("image")
+def test_what_is_returned_is_what_is_documented(story: Story) -> None:
+    for answer, module in ((story.mended, image_readiness), (story.audit, image_readiness_info)):
+        documented = yaml.safe_load(module.RETURN)
+        returned = {name: told for name, told in answer.returned.items() if name in documented}
+        assert answer.returned.keys() - documented.keys() <= {"changed", "diff", "invocation"}
+        compare(documented, returned, "")
 
 
 @pytest.mark.parametrize("folder", ["root", "hives"])
