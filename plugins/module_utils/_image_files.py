@@ -76,6 +76,10 @@ class ImageFiles:
         """What a folder has, whose path is as `find` returns it; "" is the root. Empty where it is no folder."""
         raise NotImplementedError
 
+    def entry(self, folder: str, name: str) -> Entry | None:
+        """What Windows means by a name in a folder; None where there is nothing."""
+        return named(self.entries(folder), name)
+
     def read(self, path: str, offset: int, size: int) -> bytes:
         """A piece of a file; less where the file ends before."""
         raise NotImplementedError
@@ -125,7 +129,7 @@ class ImageFiles:
         parts = checked(path)
         here, entry = "", Entry("", "folder", 0)
         for position, part in enumerate(parts):
-            found = named(self.entries(here), part)
+            found = self.entry(here, part)
             if found is None:
                 return None
             here, entry = f"{here}/{found.name}" if here else found.name, found
@@ -197,19 +201,32 @@ class RootFiles(ImageFiles):
             return []
         try:
             with os.scandir(opened) as found:
-                return [_entry(entry) for entry in found]
+                return [_entry(entry.name, entry.stat(follow_symlinks=False)) for entry in found]
+        finally:
+            os.close(opened)
+
+    def entry(self, folder: str, name: str) -> Entry | None:
+        """A folder with thousands of files is only looked through where the name is written otherwise."""
+        try:
+            opened = self._open_folder(folder)
+        except NotADirectoryError:
+            return None
+        try:
+            return _entry(name, os.stat(name, dir_fd=opened, follow_symlinks=False))
+        except OSError:
+            return super().entry(folder, name)
         finally:
             os.close(opened)
 
     def read(self, path: str, offset: int, size: int) -> bytes:
         """From the file, opened for this."""
-        with self._opened(self.real(path)) as file:
+        with self._failing(path, "read"), self._opened(self.real(path)) as file:
             file.seek(offset)
             return file.read(size)
 
     def fetch(self, path: str, local: str) -> None:
         """A plain copy."""
-        with self._opened(self.real(path)) as source, open(local, "xb") as target:
+        with self._failing(path, "copied"), self._opened(self.real(path)) as source, open(local, "xb") as target:
             shutil.copyfileobj(source, target, 1 << 20)
 
     def replace(self, path: str, local: str) -> None:
@@ -219,21 +236,22 @@ class RootFiles(ImageFiles):
         where = self._open_folder(folder)
         new = f"{name}{NEW}"
         try:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(new, dir_fd=where)
-            with self._opened(real) as old, open(local, "rb") as source:
-                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-                with os.fdopen(os.open(new, flags, 0o600, dir_fd=where), "wb") as target:
-                    shutil.copyfileobj(source, target, 1 << 20)
-                    target.flush()
-                    _copy_attributes(old.fileno(), target.fileno())
-                    os.fsync(target.fileno())
-            os.rename(new, name, src_dir_fd=where, dst_dir_fd=where)
-            os.fsync(where)
-        except OSError as error:
+            with self._failing(real, "written"):
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(new, dir_fd=where)
+                with self._opened(real) as old, open(local, "rb") as source:
+                    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+                    with os.fdopen(os.open(new, flags, 0o600, dir_fd=where), "wb") as target:
+                        shutil.copyfileobj(source, target, 1 << 20)
+                        target.flush()
+                        _copy_attributes(old.fileno(), target.fileno())
+                        os.fsync(target.fileno())
+                os.rename(new, name, src_dir_fd=where, dst_dir_fd=where)
+                os.fsync(where)
+        except ImageFilesError:
             with contextlib.suppress(OSError):
                 os.unlink(new, dir_fd=where)
-            raise ImageFilesError(f"{real} in {self.description} cannot be written: {error.strerror}") from None
+            raise
         finally:
             os.close(where)
 
@@ -242,12 +260,10 @@ class RootFiles(ImageFiles):
         folder, name = os.path.split(self.real(path))
         where = self._open_folder(folder)
         try:
-            with contextlib.suppress(FileNotFoundError):
+            with self._failing(path, "written"), contextlib.suppress(FileNotFoundError):
                 # Where there is none, the file system may well be read-only.
                 os.stat(f"{name}{NEW}", dir_fd=where, follow_symlinks=False)
                 os.unlink(f"{name}{NEW}", dir_fd=where)
-        except OSError as error:
-            raise ImageFilesError(f"{self.description} cannot be written: {error.strerror}") from None
         finally:
             os.close(where)
 
@@ -258,11 +274,18 @@ class RootFiles(ImageFiles):
             self._root = -1
 
     def _open_folder(self, folder: str) -> int:
-        """A folder, entered name by name, so that a link that appears meanwhile is not followed either."""
+        """A folder, entered name by name, so that a link that appears meanwhile is not followed either.
+
+        Raises NotADirectoryError where it is none.
+        """
         here = os.dup(self._root)
         for part in folder.split("/") if folder else ():
             try:
                 further = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=here)
+            except NotADirectoryError:
+                raise
+            except OSError as error:
+                raise ImageFilesError(f"{folder} in {self.description} cannot be read: {error.strerror}") from None
             finally:
                 os.close(here)
             here = further
@@ -271,17 +294,22 @@ class RootFiles(ImageFiles):
     @contextlib.contextmanager
     def _opened(self, real: str) -> t.Iterator[t.BinaryIO]:
         folder, name = os.path.split(real)
+        where = self._open_folder(folder)
         try:
-            where = self._open_folder(folder)
-            try:
-                # It may have become a pipe, which would be waited for.
-                opened = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=where)
-            finally:
-                os.close(where)
-        except OSError as error:
-            raise ImageFilesError(f"{real} in {self.description} cannot be read: {error.strerror}") from None
+            # It may have become a pipe, which would be waited for.
+            opened = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=where)
+        finally:
+            os.close(where)
         with os.fdopen(opened, "rb") as file:
             yield file
+
+    @contextlib.contextmanager
+    def _failing(self, path: str, what: str) -> t.Iterator[None]:
+        """What the system says goes on as an error of ours."""
+        try:
+            yield
+        except OSError as error:
+            raise ImageFilesError(f"{path} in {self.description} cannot be {what}: {error.strerror}") from None
 
 
 class HivesFiles(RootFiles):
@@ -305,10 +333,9 @@ class HivesFiles(RootFiles):
         return found
 
 
-def _entry(entry: os.DirEntry[str]) -> Entry:
-    found = entry.stat(follow_symlinks=False)
+def _entry(name: str, found: os.stat_result) -> Entry:
     kind = "file" if stat.S_ISREG(found.st_mode) else "folder" if stat.S_ISDIR(found.st_mode) else "other"
-    return Entry(entry.name, kind, found.st_size)
+    return Entry(name, kind, found.st_size)
 
 
 def _copy_attributes(old: int, new: int) -> None:

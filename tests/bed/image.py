@@ -87,7 +87,9 @@ def hives(system: System = SERVER_2022, *changes: Changes) -> dict[str, bytes]:
     profiles = {rf"HKU\{profile.sid}\{key}": values for profile in PROFILES for key, values in profile_values().items()}
     keys = with_changes({**registry(system), **profiles}, merged(OTHERS, *changes))
     keys.pop(IN_MEMORY, None)
-    return {path: regf.hive(_below(root, keys)) for root, path in ROOTS.items()}
+    # Windows has kept the older version for users.
+    minors = {root: 3 if root.startswith("HKU") else 5 for root in ROOTS}
+    return {path: regf.hive(_below(root, keys), minor=minors[root]) for root, path in ROOTS.items()}
 
 
 def make(root: Path, system: System = SERVER_2022, *changes: Changes) -> Path:

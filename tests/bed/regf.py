@@ -53,7 +53,7 @@ def hive(keys: Keys, first: int = 7, second: int = 7, minor: int = 5) -> bytes:
         for name in path.split("\\") if path else ():
             key = key.keys.setdefault(name.casefold(), _Key(name))
         key.values = {**key.values, **values}
-    cells = _Cells()
+    cells = _Cells(minor >= 5)
     (offset,) = _add(cells, {"": root}, 0, ROOT_FLAGS)
     body = cells.bins()
     return base_block(offset, len(body), first, second, minor) + body
@@ -78,9 +78,11 @@ def with_checksum(block: bytes | bytearray) -> bytes:
 class _Cells:
     """Bins that are being filled. An offset is that of a cell's contents less four, as cells refer to each other."""
 
-    def __init__(self) -> None:
+    def __init__(self, hashed: bool) -> None:
         self._body = bytearray()
         self._end = 0
+        self.hashed = hashed
+        """Whether lists of keys have hashes of names, as since version 1.5, and not their first four letters."""
         self._secured = 0
         self._security = 0
 
@@ -155,9 +157,10 @@ def _list(cells: _Cells, names: list[str], offsets: list[int]) -> int:
     for start in range(0, len(names), LONGEST_LIST):
         part = slice(start, start + LONGEST_LIST)
         entries = b"".join(
-            struct.pack("<II", offset, _hash(name)) for name, offset in zip(names[part], offsets[part], strict=True)
+            struct.pack("<I", offset) + (_hash(name) if cells.hashed else _hint(name))
+            for name, offset in zip(names[part], offsets[part], strict=True)
         )
-        lists.append(cells.add(struct.pack("<2sH", b"lh", len(entries) // 8) + entries))
+        lists.append(cells.add(struct.pack("<2sH", b"lh" if cells.hashed else b"lf", len(entries) // 8) + entries))
     if len(lists) == 1:
         return lists[0]
     return cells.add(struct.pack(f"<2sH{len(lists)}I", b"ri", len(lists), *lists))
@@ -191,8 +194,12 @@ def _width(name: str) -> int:
     return 2 * len(name)
 
 
-def _hash(name: str) -> int:
+def _hash(name: str) -> bytes:
     result = 0
     for character in name.upper():
         result = (result * 37 + ord(character)) & 0xFFFFFFFF
-    return result
+    return struct.pack("<I", result)
+
+
+def _hint(name: str) -> bytes:
+    return name[:4].encode("latin-1", "replace").ljust(4, b"\0")

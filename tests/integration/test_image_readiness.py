@@ -620,6 +620,17 @@ def test_a_file_system_that_cannot_be_written_leaves_whole_hives(tmp_path: Path)
     assert not image.call(MEND, root=tmp_path).failed
 
 
+@pytest.mark.parametrize("rest", [bytes(8192), b"what was there before" * 300])
+def test_a_file_may_be_longer_than_its_hive(tmp_path: Path, rest: bytes) -> None:
+    image.make(tmp_path, SERVER_2022, ALL_WRONG)
+    for path in image.ROOTS.values():
+        (tmp_path / path).write_bytes((tmp_path / path).read_bytes() + rest)
+    assert image.call(MEND, root=tmp_path).returned["totals"]["fixed"]
+    after = image.contents(tmp_path)
+    for ident in ENFORCED:
+        assert all(value(after, place) == place.holding(ROW[ident].desired.data) for place in places(ROW[ident]))
+
+
 def test_owner_and_mode_are_kept_and_nothing_is_left_behind(tmp_path: Path) -> None:
     image.make(tmp_path)
     os.chmod(tmp_path / image.SYSTEM, 0o640)

@@ -94,11 +94,15 @@ def test_what_is_no_file_is_not_opened(root: Path, files: RootFiles) -> None:
             files.read(path, 0, 1)
 
 
+def test_a_name_that_no_file_system_has(files: RootFiles) -> None:
+    assert not files.exists("x" * 300) and not files.exists(f"{'x' * 300}/y")
+
+
 def test_read_and_fetch(files: RootFiles, tmp_path: Path) -> None:
     assert files.read(SOFTWARE, 1, 100) == b"ld"
     files.fetch(SOFTWARE, str(tmp_path / "copy"))
     assert (tmp_path / "copy").read_bytes() == b"old"
-    with pytest.raises(FileExistsError):
+    with pytest.raises(ImageFilesError, match="cannot be copied: File exists"):
         files.fetch(SOFTWARE, str(tmp_path / "copy"))
 
 
