@@ -32,6 +32,7 @@ from ansible_collections.winguest.shutdown.plugins.module_utils._image_files imp
     Entry,
     ImageFiles,
     ImageFilesError,
+    hibernation,
 )
 from ansible_collections.winguest.shutdown.plugins.module_utils._image_refusals import (
     ImageFile,
@@ -285,7 +286,17 @@ class GuestfsFiles(ImageFiles):
         device = refusals.volume_of_windows(found)
         if isinstance(device, Refusal):
             raise ImageRefused(self.description, device)
-        dirty = ntfs.dirty(self._reader(device)) or not self._mounts(device, MOUNT_OPTIONS)
+        dirty = ntfs.dirty(self._reader(device))
+        if not dirty:
+            # ntfs-3g mounts neither of them for writing, and does not say which it is.
+            asleep = hibernation(self) if self._mounts(device, "ro") else ""
+            if asleep and writing:
+                raise ImageFilesError(asleep)
+            if asleep:
+                return
+            guest.umount_all()
+            self._entries.clear()
+            dirty = not self._mounts(device, MOUNT_OPTIONS)
         for refusal in refusals.of_dirt(dirty):
             if writing:
                 raise ImageRefused(self.description, refusal)
