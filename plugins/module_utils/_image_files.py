@@ -48,6 +48,9 @@ class ImageFiles:
     description = ""
     """What it is, for people to read: "/mnt/windows"."""
 
+    expected = f"name the folder that is the drive of Windows, in which {CONFIG} has it"
+    """What to do where a hive is missing that every Windows has."""
+
     complete = True
     """Whether it has all files of the drive, so that what is not found is not there."""
 
@@ -318,6 +321,7 @@ class HivesFiles(RootFiles):
     The default profile's may also be NTUSER.DAT in the folder itself.
     """
 
+    expected = "name a folder in which it is by that name"
     complete = False
 
     def _find(self, path: str) -> tuple[str, Entry] | None:

@@ -113,6 +113,10 @@ class ImageReader:
         places = [row.location for row in rows]
         image = ImageReading()
         for name, read in ((SOFTWARE, _read_software), (SYSTEM, _read_system)):
+            if not self.files.exists(f"{CONFIG}/{name}"):
+                raise ImageFilesError(
+                    f"{self.files.description} has no hive {name}, which every Windows has; {self.files.expected}"
+                )
             hive = self._hive(image, name, f"{CONFIG}/{name}")
             image = _guarded(hive, read, image, places)
         if any(isinstance(place, RegistryValue) and _hive_of(place.key) == COMPONENTS for place in places):

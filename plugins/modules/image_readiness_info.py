@@ -49,6 +49,9 @@ options:
       - Read only these rows of the catalogue. RV(verdicts) and RV(hints), which are about all rows, are left out then.
     type: list
     elements: str
+notes:
+  - Without a C(SOFTWARE) and a C(SYSTEM) that can be used, nothing can be told, which is an error. Where another hive is
+    missing or cannot be used, its findings are C(unreadable).
 seealso:
   - module: winguest.shutdown.image_readiness
 """

@@ -600,8 +600,9 @@ def test_what_hivex_cannot_write_is_refused(tmp_path: Path) -> None:
         ({}, "one of the following is required: image, root, hives"),
         ({"root": "/", "hives": "/"}, "mutually exclusive"),
         ({"root": "/no such folder"}, "cannot be opened as a folder"),
-        ({"root": "/etc"}, "has no file Windows/System32/config/SOFTWARE"),
-        ({"hives": "/etc"}, "has no file Windows/System32/config/SOFTWARE"),
+        ({"root": "/etc"}, "/etc has no hive SOFTWARE, which every Windows has; name the folder that is the drive of"),
+        ({"hives": "/etc"}, "/etc has no hive SOFTWARE, which every Windows has; name a folder in which it is"),
+        ({"root": "/", "format": "raw"}, "missing parameter(s) required by 'format': image"),
         ({"root": "/", "waive": ["no_such"]}, "there is no row 'no_such'"),
     ],
 )
