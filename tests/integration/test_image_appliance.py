@@ -10,6 +10,8 @@ test_image_disk.py. What was written is read by ntfs-3g on this machine, and by 
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -54,11 +56,22 @@ def hives() -> dict[str, bytes]:
 def nothing_is_left(tmp_path: Path) -> Iterator[None]:
     """No appliance outlives its run, however that ended, and no file lies beside the image."""
     yield
-    deadline = time.monotonic() + 30
-    while found := appliances(tmp_path):
+    wait_for_the_end_of_appliances(tmp_path)
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def wait_for_the_end_of_appliances(folder: Path) -> None:
+    """libguestfs ends them itself, also when the run that started one was killed; it looks every other second."""
+    deadline = time.monotonic() + 60
+    while found := appliances(folder):
         assert time.monotonic() < deadline, f"these appliances are left: {found}"
         time.sleep(0.2)
-    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def sockets_of(pids: list[int]) -> list[Path]:
+    """The temporary folders with the sockets of appliances."""
+    commands = "".join(Path(f"/proc/{pid}/cmdline").read_text() for pid in pids)
+    return [Path(found) for found in set(re.findall(r"path=(/[^,\0]*/libguestfs[^,/\0]+)/", commands))]
 
 
 def appliances(folder: Path) -> list[int]:
@@ -182,8 +195,14 @@ def test_killed_and_ended(tmp_path: Path, hives: dict[str, bytes]) -> None:
         while not appliances(tmp_path):
             assert call.process.poll() is None and time.monotonic() < deadline
             time.sleep(0.05)
+        sockets = sockets_of(appliances(tmp_path))
         call.process.send_signal(number)
         call.process.communicate(timeout=PATIENCE)
+        wait_for_the_end_of_appliances(tmp_path)
+        if number == signal.SIGKILL:
+            for folder in sockets:  # libguestfs has them where nobody can tell it not to
+                shutil.rmtree(folder, ignore_errors=True)
+        assert not [folder for folder in sockets if folder.exists()]
         assert digest(disk) == before
         beside = [path.name for path in tmp_path.iterdir() if path != disk]
         assert beside == ([f".{disk.name}.winguest-work"] if number == signal.SIGKILL else [])
