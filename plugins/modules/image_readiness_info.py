@@ -50,8 +50,8 @@ options:
     type: list
     elements: str
 notes:
-  - Without a C(SOFTWARE) and a C(SYSTEM) that can be used, nothing can be told, which is an error. Where another hive is
-    missing or cannot be used, its findings are C(unreadable).
+  - Without a C(SOFTWARE) and a C(SYSTEM) that can be used, nothing can be told, which is an error. Where another hive
+    is missing or cannot be used, its findings are C(unreadable).
 seealso:
   - module: winguest.shutdown.image_readiness
 """
