@@ -12,7 +12,7 @@ import fcntl
 import os
 import shutil
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +32,16 @@ from ansible_collections.winguest.shutdown.plugins.module_utils._catalogue impor
 from ansible_collections.winguest.shutdown.plugins.module_utils._image_readiness import ROWS
 from ansible_collections.winguest.shutdown.plugins.modules import image_readiness, image_readiness_info
 from bed import image, regf
+from bed.acpi_guest import DiskState
 from bed.guests import Bed
 from bed.image import AUDIT, MEND
 from bed.module import Answer
-from bed.windows import keys, power
+from bed.windows import keys, model, power
 from bed.windows.blockers import Changes, merged
 from bed.windows.guest import SimulatedWindows
 from bed.windows.places import Contents, Place, changes, places, value, with_places
 from bed.windows.situation import Situation
+from bed.windows.snapshot import Snapshot
 from bed.windows.systems import ALICE, BJOERN, NEW_USER, SERVER_2022, SIGN_IN_DESKTOP, WINDOWS_11
 from bed.windows.typed import dword, expandable, string, strings
 from integration.guests import off, press
@@ -648,25 +650,16 @@ def test_owner_and_mode_are_kept_and_nothing_is_left_behind(tmp_path: Path) -> N
 # ---- what comes of it
 
 
-@pytest.fixture
-def booted(tmp_path: Path) -> Iterator[Path]:
-    image.make(tmp_path, SERVER_2022, ALL_WRONG)
-    yield tmp_path
-
-
-def test_a_guest_with_the_mended_hives_obeys(booted: Path, shared_bed: Bed) -> None:
+def test_a_guest_with_the_mended_hives_obeys(tmp_path: Path, shared_bed: Bed) -> None:
     """The hives' contents, as the other reader has them, are the registry of a simulated Windows guest."""
-    decided = {}
-    for when in ("before", "after"):
-        registry: Contents = image.contents(booted)
-        # Before, it would be asleep instead.
-        situation = Situation(takes=10, idle=3000 if when == "after" else 0)
-        with SimulatedWindows(shared_bed, f"image-{when}", registry=registry, situation=situation) as windows:
-            domain = windows.start()
-            decided[when] = press(windows, domain).rule
-            if when == "after":
-                off(windows, domain)
-            else:
-                domain.destroy()
-                assert image.call(MEND, root=booted).returned["changed"]
-    assert decided == {"before": "button_nothing", "after": "off"}
+    image.make(tmp_path, SERVER_2022, ALL_WRONG)
+    state = model.boot(SERVER_2022, Snapshot(image.contents(tmp_path)), Situation())
+    assert model.press(Snapshot(image.contents(tmp_path)), state).rule == "button_nothing"
+    assert image.call(MEND, root=tmp_path).returned["changed"]
+    # Long idle, so that it would be asleep, or its display off, with any other wrong value.
+    situation = Situation(takes=10, idle=3000)
+    registry: Contents = image.contents(tmp_path)
+    with SimulatedWindows(shared_bed, "image", registry=registry, situation=situation) as windows:
+        domain = windows.start()
+        assert press(windows, domain).rule == "off"
+        assert off(windows, domain) is DiskState.CLEAN
