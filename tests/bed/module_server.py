@@ -9,6 +9,7 @@ ten times as long as a little module's work. This file is run by the Python that
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import json
 import os
@@ -46,6 +47,7 @@ def _run(module: t.Callable[[], t.Any], *files: int) -> t.NoReturn:
     except BaseException:
         traceback.print_exc()
         status = 1
+    atexit._run_exitfuncs()  # with which AnsibleModule removes its temporary folder
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status if isinstance(status, int) else 1)
