@@ -10,9 +10,10 @@ from collections.abc import Iterator, Sequence
 import checkout
 from ansible_collections.winguest.shutdown.plugins.module_utils import _catalogue as catalogue
 from ansible_collections.winguest.shutdown.plugins.module_utils import _catalogue_rows_host as host
+from ansible_collections.winguest.shutdown.plugins.module_utils import _catalogue_rows_image as image
 from ansible_collections.winguest.shutdown.plugins.module_utils._catalogue_rows import ROWS as GUEST_ROWS
 
-ROWS = (*GUEST_ROWS, *host.ROWS)
+ROWS = (*GUEST_ROWS, *image.ROWS, *host.ROWS)
 PAGE = checkout.ROOT / "docs" / "catalogue.md"
 
 SHORT = {
@@ -71,6 +72,8 @@ LEGEND = """## How to read it
 * **Where**: `{short}`. A power setting is meant in every power scheme, on AC and on DC, with its overriding policy;
   [its GUIDs](#power-settings) are below. A value of *each user* is meant in the profile of everybody who is signed in,
   in the stored profiles of all others, in the default profile that new users get, and in that of the sign-in screen.
+  What is *in an image* is read in images only, by `image_readiness`; of the other rows it reads what hives and files
+  show.
   A part of a *definition* is meant in the running domain, in a managed-save image, and in the persistent definition.
 * **When absent**: what Windows, or libvirt, does without the value. *Unknown*: nobody could find out, so that absence
   does not count as fine.
@@ -102,8 +105,8 @@ security baseline forbids, but for rows that `guest_readiness_desired` or `guest
 LEFT_OUT = """## What is not in it
 
 * Rights of accounts (SeShutdownPrivilege and SeRemoteShutdownPrivilege): they are in no registry value.
-* What only WMI, COM or PowerShell tell: Defender's present state, the health of the component store, the dirty bit of
-  a volume, the sessions of other users.
+* What only WMI, COM or PowerShell tell of a guest that runs: Defender's present state, the health of the component
+  store, the dirty bit of a volume, the sessions of other users.
 * Names that Windows does not read, or reads no more, whatever is written about them: `WaitToKillAppTimeout`,
   `Winlogon\\ShutdownWithoutLogon`, `HibernateFileSizePercent`.
 * What only hides commands in the update dialog: `NoAUShutdownOption`, `NoAUAsDefaultShutdownOption`.
@@ -146,7 +149,7 @@ def _cells(row: catalogue.Row) -> Iterator[str]:
     """A row's cells, in the order of COLUMNS."""
     yield f"`{row.id}` *{row.effect}*"
     yield row.title
-    yield _where(row.location)
+    yield ("in an image: " if row in image.ROWS else "") + _where(row.location)
     yield _wanted(row)
     yield _absent(row)
     yield catalogue.TAKES_EFFECT[row.takes_effect] if row.writable else ""

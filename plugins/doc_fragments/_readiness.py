@@ -13,7 +13,7 @@ class ModuleDocFragment:
 options:
   baseline:
     description:
-      - A security baseline that the guest must keep to. Rows whose desired value it forbids are waived, and the hints
+      - A security baseline that Windows must keep to. Rows whose desired value it forbids are waived, and the hints
         name a method that does not need them.
       - V(cis) is the CIS Microsoft Windows Server Benchmark, whose rule 2.3.13.1 forbids shutting down without a logon,
         for one. V(stig) is the DISA STIG.
@@ -40,7 +40,7 @@ options:
       - May also have C(least) and C(most) (a range of numbers that is accepted as well), C(effect), C(takes_effect),
         C(cost), C(source), C(enforced) (default V(true)) and C(absent_is_fine) (default V(false)).
       - The tables in the catalogue's page show what each of them means. Anything that cannot be is an error that names
-        the row and the key, and then nothing is asked of the guest.
+        the row and the key, and then nothing is read.
     type: list
     elements: dict
     default: []
@@ -49,10 +49,4 @@ options:
       - Leave findings out of RV(findings) that are C(ok) and, unless they were fixed, those that only inform.
     type: bool
     default: false
-  timeout:
-    description:
-      - Seconds that one command on the guest may take. There are two for a guest with a handful of users.
-      - It holds over C(winrm). Other connections have time-outs of their own.
-    type: float
-    default: 300
 """

@@ -78,7 +78,10 @@ class Value:
 
 @dataclasses.dataclass(frozen=True)
 class RegistryValue:
-    r"""One value; key begins with HKLM\SOFTWARE or HKLM\SYSTEM, and has CurrentControlSet where Windows has it."""
+    r"""One value; key begins with HKLM\SOFTWARE or HKLM\SYSTEM, and has CurrentControlSet where Windows has it.
+
+    Rows that only an image has may also be about HKLM\COMPONENTS, which Windows loads when it needs it.
+    """
 
     key: str
     name: str

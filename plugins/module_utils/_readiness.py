@@ -36,6 +36,8 @@ if t.TYPE_CHECKING:
     from ansible_collections.winguest.shutdown.plugins.module_utils._catalogue_user import Catalogue
 
 STATES = ("ok", "differs", "fixed", "waived", "unverified", "unreadable", "managed_by_policy")
+NOT_IN_IMAGE = "not_in_image"
+"""The state of what an image does not show and a running guest would. It says nothing, good or bad."""
 MODES = {"AC": "ACSettingIndex", "DC": "DCSettingIndex"}
 LATER = ("logon", "boot", "unknown")
 """What takes effect then does not help a shutdown before."""
@@ -65,7 +67,7 @@ class Finding:
     @property
     def worth_telling(self) -> bool:
         """Whether a shutdown suffers from it, or would have."""
-        return self.state == "fixed" or (self.row.effect != "informs" and self.state != "ok")
+        return self.state == "fixed" or (self.row.effect != "informs" and self.state not in ("ok", NOT_IN_IMAGE))
 
     def told(self, before: Finding | None = None) -> dict[str, t.Any]:
         """It as a dictionary for users; before is the same place before remediation."""

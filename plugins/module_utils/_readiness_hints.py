@@ -14,7 +14,7 @@ from ansible_collections.winguest.shutdown.plugins.module_utils._catalogue_place
     SERVICES,
     SYSTEM_POLICIES,
 )
-from ansible_collections.winguest.shutdown.plugins.module_utils._readiness import Finding
+from ansible_collections.winguest.shutdown.plugins.module_utils._readiness import NOT_IN_IMAGE, Finding
 from ansible_collections.winguest.shutdown.plugins.module_utils._reading import Reading
 
 POWER_OFF_POLICY = r"HKLM\SOFTWARE\Policies\Microsoft\Windows NT"
@@ -43,7 +43,11 @@ PAGE_FILE = 1800  # "Shutdown: Clear virtual memory pagefile"
 def hints(found: t.Sequence[Finding], reading: Reading) -> dict[str, t.Any]:
     """recommended_methods, recommended_timeout with its parts (seconds), and pending_servicing."""
     pending = sorted(
-        {finding.row.id for finding in found if finding.row.pending and finding.state not in ("ok", "unreadable")}
+        {
+            finding.row.id
+            for finding in found
+            if finding.row.pending and finding.state not in ("ok", "unreadable", NOT_IN_IMAGE)
+        }
     )
     parts = _timeout_parts(reading, bool(pending))
     methods, why = _methods(found, reading)

@@ -64,6 +64,12 @@ options:
       - Without it, such a setting is reported as C(managed_by_policy) and left alone.
     type: bool
     default: false
+  timeout:
+    description:
+      - Seconds that one command on the guest may take. There are two for a guest with a handful of users.
+      - It holds over C(winrm). Other connections have time-outs of their own.
+    type: float
+    default: 300
 notes:
   - A user whose profile is on the disk only, and who signs in at the very moment in which it is being read, may get a
     temporary profile. Each is loaded for a fraction of a second.

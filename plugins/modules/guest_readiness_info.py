@@ -28,6 +28,12 @@ options:
       - Read only these rows of the catalogue. RV(verdicts) and RV(hints), which are about all rows, are left out then.
     type: list
     elements: str
+  timeout:
+    description:
+      - Seconds that one command on the guest may take. There are two for a guest with a handful of users.
+      - It holds over C(winrm). Other connections have time-outs of their own.
+    type: float
+    default: 300
 seealso:
   - module: winguest.shutdown.guest_readiness
 """

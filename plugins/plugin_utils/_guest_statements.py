@@ -34,7 +34,10 @@ from ansible_collections.winguest.shutdown.plugins.module_utils._catalogue impor
 )
 from ansible_collections.winguest.shutdown.plugins.module_utils._event_xml import parse
 from ansible_collections.winguest.shutdown.plugins.module_utils._reading import (
+    GUID,
     PRODUCT_OPTIONS,
+    PROFILES,
+    USER_SID,
     Exists,
     Hive,
     Reading,
@@ -42,15 +45,9 @@ from ansible_collections.winguest.shutdown.plugins.module_utils._reading import 
 )
 from ansible_collections.winguest.shutdown.plugins.module_utils._record import timestamp
 
-PROFILES = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\ProfileList"
 DEFAULT_PROFILE = r"%SystemDrive%\Users\Default"
 MOUNT = "winguest-"
 r"""Stored hives are loaded as HKU\winguest-SID, so that one that was left behind is known again."""
-
-GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-USER_SID = re.compile(r"S-1-(?:5-21|12-1)(?:-[0-9]{1,10}){1,8}")
-"""Accounts of people and of services with a profile of their own; of this machine, of a domain, of Entra ID."""
-
 
 Asked = t.TypeVar("Asked")
 

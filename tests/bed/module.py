@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,21 +60,18 @@ class Answer:
         return [entry["text"] for entry in self[name]["timeline"]]
 
 
-class Call:
-    """A module, running: domain_shutdown, unless another one is named."""
+class ModuleCall:
+    """A module, running, with these options."""
 
-    def __init__(
-        self, uri: str, check_mode: bool = False, diff: bool = False, module: str = SHUTDOWN, **options: Any
-    ) -> None:
-        asked = {"uri": uri, "_ansible_check_mode": check_mode, "_ansible_diff": diff}
-        arguments = {**asked, **(FAST if module == SHUTDOWN else {}), **options}
+    def __init__(self, module: str, options: Mapping[str, Any], check_mode: bool = False, diff: bool = False) -> None:
+        arguments = {"_ansible_check_mode": check_mode, "_ansible_diff": diff, **options}
         self.process = subprocess.Popen(
             [HYPERVISOR_PYTHON, "-m", f"{MODULES}.{module}"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=_environment(),
+            env=environment(),
         )
         assert self.process.stdin is not None
         self.process.stdin.write(json.dumps({"ANSIBLE_MODULE_ARGS": arguments}))
@@ -92,12 +90,53 @@ class Call:
         return Answer(json.loads(out), self.process.returncode)
 
 
+class Modules:
+    """Many runs of modules, one after the other, by one Python that is started once. Close it."""
+
+    def __init__(self) -> None:
+        self._server = subprocess.Popen(
+            [HYPERVISOR_PYTHON, str(Path(__file__).with_name("module_server.py"))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment(),
+        )
+
+    def call(self, module: str, options: Mapping[str, Any], check_mode: bool = False, diff: bool = False) -> Answer:
+        """Run one to its end."""
+        arguments = {"_ansible_check_mode": check_mode, "_ansible_diff": diff, **options}
+        request = {"module": f"{MODULES}.{module}", "arguments": arguments}
+        assert self._server.stdin and self._server.stdout
+        self._server.stdin.write(f"{json.dumps(request)}\n")
+        self._server.stdin.flush()
+        told = json.loads(self._server.stdout.readline())
+        assert not told["err"], f"the module wrote to stderr: {told['err']}\n{told['out']}"
+        return Answer(json.loads(told["out"]), told["status"])
+
+    def close(self) -> None:
+        """End it."""
+        assert self._server.stdin and self._server.stdout
+        self._server.stdin.close()
+        self._server.stdout.close()
+        self._server.wait()
+
+
+class Call(ModuleCall):
+    """A module that works with libvirt, running: domain_shutdown, unless another one is named."""
+
+    def __init__(
+        self, uri: str, check_mode: bool = False, diff: bool = False, module: str = SHUTDOWN, **options: Any
+    ) -> None:
+        fast = FAST if module == SHUTDOWN else {}
+        super().__init__(module, {"uri": uri, **fast, **options}, check_mode, diff)
+
+
 def call(uri: str, **options: Any) -> Answer:
     """Run the module to its end."""
     return Call(uri, **options).answer()
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """Python finds the collection, and of Ansible's environment only ansible itself (its modules need no more)."""
     folder = checkout.CACHE / "hypervisor-python"
     folder.mkdir(parents=True, exist_ok=True)

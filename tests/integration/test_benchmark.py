@@ -78,6 +78,17 @@ def test_guest_readiness(tmp_path: Path) -> None:
         assert document["actions"][loop][action] == (1 if action in ("Create", "Delete") else PEER_SETTINGS)
 
 
+def test_image_readiness(tmp_path: Path) -> None:
+    printed, document = measured(tmp_path, "image_readiness", "--size", "2", seconds=240)
+    assert all(document["machine"]["versions"][name] for name in ("Python", "ansible-core", "hivex"))
+    assert 1 < document["size"] / 2**20 < 3
+    assert f"SOFTWARE has {document['size'] / 2**20:.1f} MiB" in printed
+    for side, (taken,) in document["runs"].items():
+        assert f"| {side}: " in printed
+        assert document["medians"][side] == taken
+        assert taken["seconds"] > 0 < taken["cpu"] and taken["memory"] > 2
+
+
 def test_a_peer_that_cannot_be_had_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_peer, "COLLECTIONS", tmp_path / "peer")
     for name, value in {"CONFIG_FILE": os.devnull, "NO_INDEX": "1", "FIND_LINKS": str(tmp_path)}.items():

@@ -1,0 +1,91 @@
+# SPDX-FileCopyrightText: 2026 The winguest.shutdown contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The appliance of libguestfs, made of this machine's packages and a kernel that is not installed.
+
+    environment = appliance.environment(cache)
+
+It is made once, in seconds, and holds until the packages or the kernel are others. An installed kernel would be the one
+that the machine boots next, so it is only unpacked.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from bed.agent_guest.recipe import fetch, kernel_package
+from bed.agent_guest.tools import run
+
+SUPERMIN_RECIPE = "/usr/lib/x86_64-linux-gnu/guestfs/supermin.d"
+PACKAGES = ("libguestfs0", "ntfs-3g", "supermin", "systemd", "udev", "libc6")
+MODULES = Path("/lib/modules")
+
+
+def environment(cache: Path) -> dict[str, str]:
+    """What libguestfs has to find in its environment; all that it keeps is below `cache`."""
+    kept = cache.resolve() / "guestfs"
+    kept.mkdir(parents=True, exist_ok=True)
+    return {
+        "LIBGUESTFS_PATH": str(build(cache)),
+        "LIBGUESTFS_CACHEDIR": str(kept),
+        "LIBGUESTFS_BACKEND": "direct",
+        "LIBGUESTFS_BACKEND_SETTINGS": "force_tcg",  # that /dev/kvm exists does not mean that it works
+    }
+
+
+def build(cache: Path) -> Path:
+    """Make the appliance under `cache`, or find it there; several processes may do so at once."""
+    cache = cache.resolve()
+    cache.mkdir(parents=True, exist_ok=True)
+    versions = run("dpkg-query", "--show", *PACKAGES)
+    folder = cache / f"appliance-{hashlib.sha256(versions.encode()).hexdigest()[:16]}"
+    scratch = cache / "appliance.partial"
+    with (cache / "appliance.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            shutil.rmtree(scratch, ignore_errors=True)
+            try:
+                scratch.mkdir()
+                make(scratch)
+                (scratch / "result").rename(folder)
+            finally:
+                shutil.rmtree(scratch, ignore_errors=True)
+    return folder
+
+
+def make(scratch: Path) -> None:
+    """Fill the folder `result` in this one with kernel, initrd and root."""
+    package = kernel_package()
+    version = package.removeprefix("linux-image-")
+    files = fetch(package, scratch / "kernel")
+    run("depmod", "--basedir", str(files), version)
+    environment = {
+        "SUPERMIN_KERNEL": str(files / "boot" / f"vmlinuz-{version}"),
+        "SUPERMIN_MODULES": str(files / "lib" / "modules" / version),
+    }
+    words = [f"{name}={value}" for name, value in environment.items()]
+    result = str(scratch / "result")
+    with folder_of_modules():
+        build_it = ("supermin", "--build", "--format", "ext2", "--host-cpu", "x86_64", "--copy-kernel")
+        run("env", *words, *build_it, "-o", result, SUPERMIN_RECIPE)
+    Path(result, "README.fixed").touch()  # by which libguestfs knows that all is there
+
+
+@contextlib.contextmanager
+def folder_of_modules() -> Iterator[None]:
+    """A machine without a kernel (a container) has none, and supermin wants to know its mode."""
+    if MODULES.exists():
+        yield
+        return
+    MODULES.mkdir()
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            os.rmdir(MODULES)
