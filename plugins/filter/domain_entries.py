@@ -15,7 +15,7 @@ from ansible_collections.winguest.shutdown.plugins.plugin_utils._fleet import do
 DOCUMENTATION = r"""
 name: domain_entries
 short_description: Say which domains to shut down on which hypervisor, and how
-version_added: 0.2.0
+version_added: 0.1.0
 author:
   - The winguest.shutdown contributors (@winguest)
 description:

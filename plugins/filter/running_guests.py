@@ -14,7 +14,7 @@ from ansible_collections.winguest.shutdown.plugins.plugin_utils._fleet import ru
 DOCUMENTATION = r"""
 name: running_guests
 short_description: Name the guests that a shutdown has left running
-version_added: 0.2.0
+version_added: 0.1.0
 author:
   - The winguest.shutdown contributors (@winguest)
 description:

@@ -14,7 +14,7 @@ from ansible_collections.winguest.shutdown.plugins.module_utils._shutdown_verdic
 DOCUMENTATION = r"""
 name: shutdown_verdict
 short_description: Say how a guest's last stop went, by both sides' records
-version_added: 0.2.0
+version_added: 0.1.0
 author:
   - The winguest.shutdown contributors (@winguest)
 description:

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: domain_readiness
 short_description: Find and mend what keeps libvirt domains from shutting down
-version_added: 0.2.0
+version_added: 0.1.0
 author:
   - The winguest.shutdown contributors (@winguest)
 description:

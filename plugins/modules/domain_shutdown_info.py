@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: domain_shutdown_info
 short_description: Tell what is on record of the shutdowns of domains
-version_added: 0.2.0
+version_added: 0.1.0
 author:
   - The winguest.shutdown contributors (@winguest)
 description:

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: domain_shutdown_record
 short_description: Clear what is on record of the shutdowns of a domain
-version_added: 0.2.0
+version_added: 0.1.0
 author:
   - The winguest.shutdown contributors (@winguest)
 description:

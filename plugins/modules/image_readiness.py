@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: image_readiness
 short_description: Find and mend what keeps a Windows image from shutting down once it runs
-version_added: 0.2.0
+version_added: 0.1.0
 author:
   - The winguest.shutdown contributors (@winguest)
 description:
