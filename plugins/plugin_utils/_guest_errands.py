@@ -32,9 +32,11 @@ OPTIONS: dict[str, t.Any] = {name: spec.get("default") for name, spec in Shutdow
 class GuestErrands:
     """The errands of one run; each is done once."""
 
-    def __init__(self, action: ActionBase, hostvars: t.Mapping[str, t.Any]) -> None:
+    def __init__(self, action: ActionBase, hostvars: t.Mapping[str, t.Any], guests: t.Collection[str]) -> None:
+        """guests: those that may be asked. What the hypervisor tells is never a reason to ask another hypervisor's."""
         self._action = action
         self._hostvars = hostvars
+        self._guests = guests
         self._taken: set[int] = set()
         self._jobs: queue.SimpleQueue[tuple[int, ConnectionBase]] = queue.SimpleQueue()
         self._answers: queue.SimpleQueue[tuple[int, str]] = queue.SimpleQueue()
@@ -49,14 +51,16 @@ class GuestErrands:
     def take(self, errands: t.Iterable[t.Mapping[str, t.Any]]) -> None:
         """Begin those of the open errands that are new."""
         for errand in errands:
-            number = int(errand["number"])
+            number, guest = int(errand["number"]), str(errand["guest"])
             if number in self._taken:
                 continue
             self._taken.add(number)
             self._unanswered += 1
             try:
+                if guest not in self._guests:
+                    raise AnsibleError(f"the task names no guest {guest}")
                 # Variables are looked up here: Ansible's templating is not made for threads.
-                connection = guest_connection(self._action, self._hostvars, str(errand["guest"]))
+                connection = guest_connection(self._action, self._hostvars, guest)
             except AnsibleError as error:
                 self._answer(number, "unreachable", str(error))
                 continue

@@ -41,6 +41,13 @@ def may_force(options: t.Mapping[str, t.Any]) -> bool:
     return any(isinstance(entry, t.Mapping) and entry.get("on_timeout") == "force" for entry in entries)
 
 
+def guests_of(options: t.Mapping[str, t.Any]) -> set[str]:
+    """The Windows hosts that these options, which nobody has checked yet, name."""
+    domains = options.get("domains")
+    entries = [options, *(domains if isinstance(domains, list) else [])]
+    return {str(entry["guest"]) for entry in entries if isinstance(entry, t.Mapping) and entry.get("guest")}
+
+
 class WatchedRun(ActionBase):
     """The module in the background, watched from here; in check mode and with async as Ansible runs any module."""
 
@@ -61,7 +68,7 @@ class WatchedRun(ActionBase):
                 )
         elif not self._task.check_mode:
             options["watched"] = True
-        self._errands = GuestErrands(self, (task_vars or {}).get("hostvars") or {})
+        self._errands = GuestErrands(self, (task_vars or {}).get("hostvars") or {}, guests_of(options))
         self._host = str(self._task.delegate_to or (task_vars or {}).get("inventory_hostname", "the hypervisor"))
         result = merge_hash(
             result, self._execute_module(module_args=options, task_vars=task_vars, wrap_async=wrap_async)
