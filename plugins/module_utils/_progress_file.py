@@ -42,7 +42,10 @@ class ProgressFile:
             self._add(f"{name}: {kind}: {text}")
 
     def tell(
-        self, cases: t.Callable[[], t.Sequence[Case]], errands: t.Sequence[t.Mapping[str, t.Any]], last: bool = False
+        self,
+        cases: t.Callable[[], t.Sequence[Case]],
+        last: bool = False,
+        errands: t.Sequence[t.Mapping[str, t.Any]] = (),
     ) -> None:
         """Write how far the cases are, unless that was done just now and this is not the last time.
 

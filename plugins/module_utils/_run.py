@@ -340,7 +340,7 @@ class Run:
 
     def _tell_progress(self, last: bool = False) -> None:
         if self._progress is not None:
-            self._progress.tell(lambda: self.cases, self._errands.tell(), last)
+            self._progress.tell(lambda: self.cases, last, self._errands.tell())
 
     def _settle(self) -> None:
         give_up_at = time.monotonic() + SETTLE_LIMIT

@@ -16,6 +16,7 @@ from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleE
 from ansible_collections.winguest.shutdown.plugins.action.domain_shutdown import ActionModule
 from ansible_collections.winguest.shutdown.plugins.module_utils import _background
 from ansible_collections.winguest.shutdown.plugins.plugin_utils import _watched_run
+from ansible_collections.winguest.shutdown.plugins.plugin_utils._guest_errands import GuestErrands
 from ansible_collections.winguest.shutdown.plugins.plugin_utils._watch_command import Answer, Ticket
 from ansible_collections.winguest.shutdown.plugins.plugin_utils._watched_run import Shown, WatchedRun, may_force
 
@@ -171,7 +172,7 @@ def test_a_hypervisor_that_stays_out_of_reach(said: list[str], monkeypatch: pyte
     monkeypatch.setattr(_watched_run, "OUT_OF_REACH_LIMIT", 0.2)
     connection = Shell()
     run = action(connection)
-    run._host = "hv1"
+    run._host, run._errands = "hv1", GuestErrands(run, {}, ())
     connection.failures = 10**6
     with pytest.raises(AnsibleConnectionFailure, match=r"no route.*no sign of life for 12 s it only watches"):
         run._watch(TICKET)
@@ -181,7 +182,7 @@ def test_a_hypervisor_that_stays_out_of_reach(said: list[str], monkeypatch: pyte
 @pytest.mark.parametrize("state", ["gone", "lost"])
 def test_a_run_that_has_left_nothing(state: str, said: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     run = action(Shell())
-    run._host = "hv1"
+    run._host, run._errands = "hv1", GuestErrands(run, {}, ())
     monkeypatch.setattr(run, "_look", lambda ticket, wait: (Answer(state), ""))
     result = run._watch(TICKET)
     assert (result["rc"], result["stdout"]) == (1, "") and "has left no result" in result["stderr"]
@@ -191,7 +192,7 @@ def test_a_process_whose_ansible_was_killed_stops(monkeypatch: pytest.MonkeyPatc
     parents = iter([100, 100, 1])
     monkeypatch.setattr(_watched_run.os, "getppid", lambda: next(parents))
     run = action(Shell())
-    run._host = "hv1"
+    run._host, run._errands = "hv1", GuestErrands(run, {}, ())
     monkeypatch.setattr(run, "_look", lambda ticket, wait: (Answer("running"), ""))
     with pytest.raises(AnsibleError, match="main process is gone"):
         run._watch(TICKET)
