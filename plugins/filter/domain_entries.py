@@ -25,7 +25,7 @@ description:
     name, and C(winguest_uuid)), the guest itself unless it could not be reached, what the hints of its readiness
     recommend (C(methods); C(timeout) where it is longer, up to the hard end; C(expected_time) where updates are
     pending), and over all that what its variable C(winguest_shutdown) says, a dictionary of options.
-positional: variables, hypervisors, chosen, timeout, max_timeout
+positional: variables, hypervisors, chosen
 options:
   _input:
     description:
@@ -36,7 +36,8 @@ options:
     required: true
   variables:
     description:
-      - Variables by inventory name, which C(hostvars) has.
+      - Variables by inventory name, which C(hostvars) has. A hypervisor's C(domain_shutdown_timeout) and
+        C(domain_shutdown_max_timeout) are the clocks of its guests that have none of their own.
     type: dict
     required: true
   hypervisors:
@@ -51,15 +52,6 @@ options:
     type: list
     elements: str
     required: true
-  timeout:
-    description:
-      - Seconds of the finish clock for guests that need no longer one.
-    type: float
-    default: 300
-  max_timeout:
-    description:
-      - Seconds of the hard end, which no recommendation is longer than. Without it, there is none.
-    type: float
 """
 
 EXAMPLES = r"""
@@ -77,17 +69,11 @@ _value:
 
 
 def domain_entries(
-    guests: t.Any,
-    variables: t.Any,
-    hypervisors: t.Any,
-    chosen: t.Any,
-    timeout: t.Any = 300.0,
-    max_timeout: t.Any = None,
+    guests: t.Any, variables: t.Any, hypervisors: t.Any, chosen: t.Any
 ) -> dict[str, list[dict[str, t.Any]]]:
     """The entries; raises AnsibleFilterError for variables that cannot be right."""
     try:
-        hard_end = None if max_timeout is None else float(max_timeout)
-        return entries(list(guests), variables, list(hypervisors), list(chosen), float(timeout), hard_end)
+        return entries(list(guests), variables, list(hypervisors), list(chosen))
     except (FleetError, TypeError, ValueError) as error:
         raise AnsibleFilterError(f"domain_entries: {error}") from error
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.winguest.shutdown.plugins.module_utils._policy import Policy
+
 OWN_WORDS = ("name", "uuid", "guest")
 """What winguest_shutdown may not say, because other variables do."""
 
@@ -25,27 +27,48 @@ def domain_entries(
     variables: t.Mapping[str, t.Mapping[str, t.Any]],
     hypervisors: t.Sequence[str],
     chosen: t.Sequence[str],
-    timeout: float,
-    max_timeout: float | None = None,
 ) -> dict[str, list[dict[str, t.Any]]]:
     """For each hypervisor that has guests, the entries of domain_shutdown's option domains.
 
-    guests: inventory names of all Windows guests. chosen: those of them that the run is about; where none of a
-    hypervisor's guests is, all of them are. timeout, max_timeout: the clocks of guests that have none of their own.
+    guests: inventory names of all Windows guests. variables: those of guests and hypervisors, by inventory name.
+    chosen: the guests that the run is about; where none of a hypervisor's guests is, all of them are.
 
     Raises FleetError for variables that cannot be right.
     """
     wanted = set(chosen)
+    clocks: dict[str, Clocks] = {}
     entries: dict[str, list[tuple[bool, dict[str, t.Any]]]] = {}
     for guest in guests:
         known = variables[guest]
         hypervisor = _hypervisor(guest, known, hypervisors)
         if hypervisor is not None:
-            entries.setdefault(hypervisor, []).append((guest in wanted, _entry(guest, known, timeout, max_timeout)))
+            if hypervisor not in clocks:
+                clocks[hypervisor] = _clocks(hypervisor, variables.get(hypervisor, {}))
+            entry = _entry(guest, known, clocks[hypervisor])
+            entries.setdefault(hypervisor, []).append((guest in wanted, entry))
     return {
         hypervisor: [entry for within, entry in found if within] or [entry for dummy, entry in found]
         for hypervisor, found in entries.items()
     }
+
+
+class Clocks(t.NamedTuple):
+    """A hypervisor's finish clock and hard end, which its guests have that have none of their own. Seconds."""
+
+    timeout: float
+    max_timeout: float | None
+
+
+def _clocks(hypervisor: str, known: t.Mapping[str, t.Any]) -> Clocks:
+    try:
+        hard_end = known.get("domain_shutdown_max_timeout")
+        return Clocks(
+            float(known.get("domain_shutdown_timeout", Policy.timeout)), None if hard_end is None else float(hard_end)
+        )
+    except (TypeError, ValueError) as error:
+        raise FleetError(
+            f"hypervisor {hypervisor}: domain_shutdown_timeout and domain_shutdown_max_timeout must be seconds: {error}"
+        ) from error
 
 
 def _hypervisor(guest: str, known: t.Mapping[str, t.Any], hypervisors: t.Sequence[str]) -> str | None:
@@ -61,7 +84,7 @@ def _hypervisor(guest: str, known: t.Mapping[str, t.Any], hypervisors: t.Sequenc
     return str(named) if str(named) in hypervisors else None
 
 
-def _entry(guest: str, known: t.Mapping[str, t.Any], timeout: float, max_timeout: float | None) -> dict[str, t.Any]:
+def _entry(guest: str, known: t.Mapping[str, t.Any], clocks: Clocks) -> dict[str, t.Any]:
     own = known.get("winguest_shutdown") or {}
     if not isinstance(own, t.Mapping):
         raise FleetError(f"guest {guest}: winguest_shutdown is {own!r:.100}; it must be a dictionary of options")
@@ -77,8 +100,8 @@ def _entry(guest: str, known: t.Mapping[str, t.Any], timeout: float, max_timeout
         entry["uuid"] = str(known["winguest_uuid"])
     if not readiness.get("unreachable"):
         entry["guest"] = guest
-    hard_end = own.get("max_timeout", max_timeout)
-    return {**entry, **_hinted(readiness.get("hints") or {}, timeout, hard_end), **own}
+    hard_end = own.get("max_timeout", clocks.max_timeout)
+    return {**entry, **_hinted(readiness.get("hints") or {}, clocks.timeout, hard_end), **own}
 
 
 def _hinted(hints: t.Mapping[str, t.Any], timeout: float, hard_end: float | None) -> dict[str, t.Any]:

@@ -24,7 +24,7 @@ HINTS = {
 def entries(
     variables: dict[str, dict[str, Any]], chosen: list[str] | None = None, hypervisors: tuple[str, ...] = ("hv1", "hv2")
 ) -> dict[str, list[dict[str, Any]]]:
-    return domain_entries(list(variables), variables, hypervisors, list(variables) if chosen is None else chosen, 300)
+    return domain_entries(list(variables), variables, hypervisors, list(variables) if chosen is None else chosen)
 
 
 def entry(**variables: Any) -> dict[str, Any]:
@@ -57,13 +57,22 @@ def test_hints_are_heeded_and_the_guests_own_options_come_over_them() -> None:
     assert (own["timeout"], own["on_timeout"], own["methods"]) == (60, "save", ["guest_shutdown", "agent"])
 
 
-def test_no_recommendation_is_later_than_a_hard_end() -> None:
-    variables: dict[str, dict[str, Any]] = {"web01": {"guest_readiness_result": {"hints": HINTS}}}
-    made = domain_entries(["web01"], variables, ["hv1"], ["web01"], 300, 600)
-    assert made["hv1"][0]["timeout"] == 600
-    variables["web01"]["winguest_shutdown"] = {"max_timeout": 400}
-    made = domain_entries(["web01"], variables, ["hv1"], ["web01"], 300, 600)
-    assert (made["hv1"][0]["timeout"], made["hv1"][0]["max_timeout"]) == (400, 400)
+def test_no_recommendation_is_later_than_a_hard_end_and_clocks_are_those_of_the_hypervisor() -> None:
+    hinted: dict[str, Any] = {"guest_readiness_result": {"hints": HINTS}}
+    variables: dict[str, dict[str, Any]] = {
+        "web01": {"winguest_hypervisor": "hv1", **hinted},
+        "web02": {"winguest_hypervisor": "hv2", **hinted},
+        "own": {"winguest_hypervisor": "hv1", "winguest_shutdown": {"max_timeout": 400}, **hinted},
+        "hv1": {"domain_shutdown_max_timeout": "600"},
+        "hv2": {"domain_shutdown_timeout": 1200},
+    }
+    guests = ["web01", "web02", "own"]
+    made = domain_entries(guests, variables, ["hv1", "hv2"], guests)
+    assert [entry.get("timeout") for entry in made["hv1"]] == [600, 400]
+    assert "timeout" not in made["hv2"][0]
+    variables["hv1"]["domain_shutdown_timeout"] = "soon"
+    with pytest.raises(FleetError, match="hypervisor hv1: domain_shutdown_timeout and"):
+        domain_entries(guests, variables, ["hv1", "hv2"], guests)
 
 
 def test_a_shorter_recommendation_shortens_no_clock() -> None:
