@@ -5,17 +5,19 @@
 
 """Which run is at work on which domain: a lock for each domain, which the kernel releases when the run's process ends.
 
-All locks are bytes of one file, so that thousands of domains cost one open file. A byte's place is the domain's UUID.
+All locks are bytes of one file, so that thousands of domains cost one open file. A byte's place comes of the domain's
+UUID and the hypervisor's: clones on two hypervisors may have the same UUID, and be shut down from one host.
 """
 
 from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import os
 import struct
 import typing as t
-import uuid as uuids
+import xml.etree.ElementTree as ET
 
 from ansible_collections.winguest.shutdown.plugins.module_utils._places import make_private
 from ansible_collections.winguest.shutdown.plugins.module_utils._record import timestamp
@@ -28,9 +30,10 @@ _FLOCK = "hhqqi"
 class Claims:
     """The claims of this process on domains, by their UUIDs."""
 
-    def __init__(self, folder: str) -> None:
-        """Claims of runs that use the same folder; it is made with the first claim."""
+    def __init__(self, folder: str, hypervisor: str = "") -> None:
+        """Claims on this hypervisor's domains of runs that use the same folder; it is made with the first claim."""
         self._folder = folder
+        self._hypervisor = hypervisor
         self._file: int | None = None
         self._held: set[str] = set()
 
@@ -38,7 +41,7 @@ class Claims:
         """Claim the domain: empty, or who has it. Raises PlaceError where nothing can be claimed."""
         while uuid not in self._held:
             try:
-                fcntl.lockf(self._open(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _place(uuid))
+                fcntl.lockf(self._open(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, self._place(uuid))
             except OSError as error:
                 if error.errno not in (errno.EACCES, errno.EAGAIN):
                     raise
@@ -53,7 +56,7 @@ class Claims:
         """Which other run has claimed the domain, in words; empty when none has."""
         if self._file is None and not os.path.exists(os.path.join(self._folder, NAME)):
             return ""
-        asked = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, _place(uuid), 1, 0)
+        asked = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, self._place(uuid), 1, 0)
         told = struct.unpack(_FLOCK, fcntl.fcntl(self._open(), fcntl.F_GETLK, asked))
         return "" if told[0] == fcntl.F_UNLCK else _who(told[4])
 
@@ -61,7 +64,12 @@ class Claims:
         """Give the claim up, if there is one."""
         if uuid in self._held:
             self._held.discard(uuid)
-            fcntl.lockf(self._open(), fcntl.LOCK_UN, 1, _place(uuid))
+            fcntl.lockf(self._open(), fcntl.LOCK_UN, 1, self._place(uuid))
+
+    def _place(self, uuid: str) -> int:
+        """62 bits, which a file's offset can hold."""
+        digest = hashlib.blake2b(f"{self._hypervisor} {uuid}".encode(), digest_size=8).digest()
+        return int.from_bytes(digest, "big") >> 2
 
     def _open(self) -> int:
         # Opened once: closing any other opening of the same file would release all of this process's locks.
@@ -91,11 +99,9 @@ def claims_for(connection: t.Any, folder: str) -> Claims:
 
     Those of libvirt's test driver are in this process, and every process has its own, with the same UUIDs.
     """
-    return NoClaims() if str(connection.getURI()).startswith("test:") else Claims(folder)
-
-
-def _place(uuid: str) -> int:
-    return uuids.UUID(uuid).int >> 66  # 62 bits, which a file's offset can hold
+    if str(connection.getURI()).startswith("test:"):
+        return NoClaims()
+    return Claims(folder, ET.fromstring(connection.getCapabilities()).findtext("./host/uuid", default=""))
 
 
 def _who(pid: int) -> str:

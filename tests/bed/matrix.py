@@ -47,6 +47,8 @@ AS_CLOUD_HOSTS_DO = {
     "baseline_time": 1,
     "poll_interval": 1,
     "on_timeout": "force",
+    "progress_interval": 1,
+    "controller_timeout": 4,
 }
 BY_THE_BUTTON = {
     "methods": ["acpi"],

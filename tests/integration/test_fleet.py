@@ -99,7 +99,7 @@ def test_the_report_in_a_browser(played: Played) -> None:
     with Browser() as browser:
         browser.open(played.report.with_suffix(".html"))
         for name in ("win-damage", "db-hangs", "doomed-1", "win-elsewhere"):
-            assert any(name in row for row in browser.texts("tr")), name
+            assert any(name in row for row in browser.texts(".guest")), name
         browser.click("[aria-label='Details of hv1 / win-damage']")
         sizes = browser.run("return [...document.images].map(image => [image.complete, image.naturalWidth])")
         assert sizes and all(complete and width > 0 for complete, width in sizes)

@@ -88,3 +88,13 @@ def test_the_test_drivers_domains_are_nobody_elses(tmp_path: Path) -> None:
     assert isinstance(claims, NoClaims)
     assert (claims.take(ONE), claims.holder(ONE), list(tmp_path.iterdir())) == ("", "", [])
     claims.release(ONE)
+
+
+def test_the_same_uuid_on_another_hypervisor_is_another_domain(tmp_path: Path) -> None:
+    """As clones have it that are shut down from one host."""
+    running = other(tmp_path, ONE)
+    try:
+        assert Claims(str(tmp_path)).take(ONE).startswith("another run (process ")
+        assert Claims(str(tmp_path), "53c99fff-676e-421e-8783-ac3af9dd4c05").take(ONE) == ""
+    finally:
+        running.communicate()

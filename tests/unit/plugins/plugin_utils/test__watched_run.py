@@ -88,8 +88,8 @@ class Started(WatchedRun):
     def _get_remote_user(self) -> None:
         """There is none here."""
 
-    def _remove_tmp_path(self, path: t.Any, force: bool = False) -> None:
-        self.removed = path
+    def _remove_tmp_path(self, tmp_path: t.Any, force: bool = False) -> None:
+        self.removed = tmp_path
 
 
 def action(connection: Shell, **keywords: t.Any) -> Started:
@@ -115,7 +115,7 @@ def action(connection: Shell, **keywords: t.Any) -> Started:
 def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What is displayed."""
     lines: list[str] = []
-    monkeypatch.setattr(_watched_run.display, "display", lambda text: lines.append(text))
+    monkeypatch.setattr(_watched_run.display, "display", lines.append)
     monkeypatch.setattr(_watched_run, "RETRY_INTERVAL", 0.05)
     return lines
 
