@@ -3,8 +3,8 @@
 
 """A fleet: three hypervisors, each a private libvirt, with 24 real guests, and one hypervisor that nobody can reach.
 
-Eight of the guests, all on the first hypervisor, are simulated Windows guests with a blocker each, and one of those has
-no WinRM. The second has its guests in tiers. The third is to be killed in the middle of a run: its guests have begun to
+Eight of the guests, all on the first hypervisor, are simulated Windows guests with a blocker each; one of those has no
+WinRM, and the remediation of another one fails. The second has its guests in tiers. The third is to be killed in the middle of a run: its guests have begun to
 shut down, and would take long.
 """
 
@@ -61,7 +61,7 @@ WINDOWS = [
     Planned("event-tracker", "graceful", {}, "event_tracker"),
     Planned("logon", "graceful", {}, "logon"),
     Planned("applications", "saved", {"on_timeout": "save"}, "applications"),
-    Planned("power-button", "graceful", {}, "power_button"),
+    Planned("power-button", "graceful", {"timeout": 30}, "power_button"),
     Planned("sleep", "graceful", {}, "sleep"),
     Planned("damage", "forced", {"on_timeout": "force", "max_timeout": 14}, "damage"),
     Planned("no-winrm", "graceful", {}, "obedient"),
@@ -169,6 +169,7 @@ class Fleet:
                 "winguest_shutdown": planned.options,
             }
         guests["win-no-winrm"]["ansible_port"] = 1
+        guests["win-power-button"]["guest_readiness_enforce"] = ["no_such_row"]
         guests["win-elsewhere"] = {"winguest_hypervisor": "hv4", "ansible_connection": "winrm", "ansible_port": 1}
         for hypervisor, plan in PLANS.items():
             beds[hypervisor]["domain_shutdown_domains"] = [{"name": one.name, **one.options} for one in plan]
