@@ -4,8 +4,8 @@
 """A fleet: three hypervisors, each a private libvirt, with 24 real guests, and one hypervisor that nobody can reach.
 
 Eight of the guests, all on the first hypervisor, are simulated Windows guests with a blocker each; one of those has no
-WinRM, and the remediation of another one fails. The second has its guests in tiers. The third is to be killed in the middle of a run: its guests have begun to
-shut down, and would take long.
+WinRM, and the remediation of another one fails. The second hypervisor has its guests in tiers. The third is to be
+killed in the middle of a run: its guests have begun to shut down, and would take long.
 """
 
 from __future__ import annotations
