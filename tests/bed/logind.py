@@ -69,7 +69,9 @@ class Logind:
     def __enter__(self) -> Logind:
         self._folder.mkdir(parents=True, exist_ok=True)
         configuration = self._folder / "bus.conf"
-        configuration.write_text(CONFIGURATION.format(folder=escape(str(self._folder)), socket=escape(str(self._socket))))
+        configuration.write_text(
+            CONFIGURATION.format(folder=escape(str(self._folder)), socket=escape(str(self._socket)))
+        )
         (self._folder / f"{NAME}.service").write_text(SERVICE)
         # It ends with the thread that has started it, in whatever way that ends.
         command = ["setpriv", "--pdeathsig", "KILL", "dbus-daemon", "--nofork", "--nopidfile", "--nosyslog"]
