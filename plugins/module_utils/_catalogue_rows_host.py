@@ -392,7 +392,7 @@ HYPERVISOR: tuple[Row, ...] = (
         absent=both(30),
         source="libvirt: src/qemu/qemu.conf, src/hypervisor/domain_driver.c; logind.conf(5); seen on the test bed",
         grade="verified",
-        cure="Set auto_shutdown_wait in qemu.conf, and InhibitDelayMaxSec in logind.conf, to the seconds that all guests "
+        cure="Set auto_shutdown_wait in qemu.conf and InhibitDelayMaxSec in logind.conf to the seconds that all guests "
         "may take.",
     ),
     Row(

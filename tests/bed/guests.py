@@ -177,7 +177,9 @@ class Bed:
         libvirtd: Sequence[str] = LIBVIRTD,
     ) -> None:
         """`cache`: the folder of what is made once, such as the guests' kernels; the others as in PrivateLibvirt."""
-        self.daemon = PrivateLibvirt(libvirtd_conf, base, capabilities=cache / "capabilities", libvirtd=libvirtd)
+        # What one libvirt has found out is nothing to another, so only the machine's own keeps it.
+        capabilities = cache / "capabilities" if libvirtd == LIBVIRTD else None
+        self.daemon = PrivateLibvirt(libvirtd_conf, base, capabilities, libvirtd)
         self.cache = cache
 
     def __enter__(self) -> Bed:

@@ -3,9 +3,10 @@
 
 """Process 1 of a private libvirt: hides the machine's own libvirt, starts libvirtd when told to, and ends everything.
 
-bed.private_libvirt runs it in new mount, PID and network namespaces, with the private folder and the command that is
-libvirtd as its arguments. It answers each line on its standard input by the process id (in its namespace) of the libvirtd it has started. The end of
-that input means that the owner has stopped or died in whatever way: then nothing survives, neither process nor folder.
+bed.private_libvirt runs it in new mount, PID and network namespaces; its arguments are the private folder and the
+command that is libvirtd. It answers each line on its standard input by the process id (in its namespace) of the
+libvirtd it has started. The end of that input means that the owner has stopped or died in whatever way: then nothing
+survives, neither process nor folder.
 """
 
 from __future__ import annotations

@@ -77,8 +77,13 @@ class Logind:
         command = ["setpriv", "--pdeathsig", "KILL", "dbus-daemon", "--nofork", "--nopidfile", "--nosyslog"]
         with (self._folder / "log").open("wb") as log:
             self._bus = subprocess.Popen([*command, f"--config-file={configuration}"], stderr=log)
-        self._connection = self._connect()
-        self._connection.send_and_get_reply(message_bus.RequestName(NAME), timeout=TIMEOUT)
+        try:
+            self._connection = self._connect()
+            self._connection.send_and_get_reply(message_bus.RequestName(NAME), timeout=TIMEOUT)
+        except BaseException:
+            self._bus.kill()
+            self._bus.wait()
+            raise
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
         return self

@@ -101,12 +101,14 @@ def mirror() -> str:
 
 def unpack(package: Path, target: Path) -> None:
     """Take the libraries and the daemon out of the package."""
-    with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(package)], stdout=subprocess.PIPE) as dpkg:
-        with tarfile.open(fileobj=dpkg.stdout, mode="r|") as files:
-            for member in files:
-                name = member.name.removeprefix("./")
-                if name == DAEMON or name.startswith(f"{LIBRARIES}/"):
-                    files.extract(member, target)
+    with (
+        subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(package)], stdout=subprocess.PIPE) as dpkg,
+        tarfile.open(fileobj=dpkg.stdout, mode="r|") as files,
+    ):
+        for member in files:
+            name = member.name.removeprefix("./")
+            if name == DAEMON or name.startswith(f"{LIBRARIES}/"):
+                files.extract(member, target)
     if dpkg.returncode:
         raise NewerLibvirtError(f"dpkg-deb could not read {package}: exit status {dpkg.returncode}.")
 

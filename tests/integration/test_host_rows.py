@@ -4,8 +4,8 @@
 """The rows about the hypervisor: what becomes of real guests when it goes down.
 
 libvirt's own script of libvirt-guests reads the same file of settings as the audit does, and finds the private libvirt
-in the namespaces of it. libvirt's daemon acts on its own since 11.2, so here the next Debian's hears from a simulator of
-logind that the host is about to go down.
+in the namespaces of it. libvirt's daemon acts on its own since 11.2, so it is the next Debian's that hears, from a
+simulator of logind, that the host is about to go down.
 """
 
 from __future__ import annotations
