@@ -199,7 +199,7 @@ class NewerHost(Files):
     def end(self) -> tuple[int, DiskState]:
         """Why libvirt says that the guest is off, and what that has left on its disk."""
         assert is_off(self.hypervisor, "served")
-        domain = self.hypervisor.domain("served")
+        domain: Any = self.hypervisor.domain("served")
         return domain.state()[1], disk_state(self.hypervisor.bed.disk("served"))
 
 
