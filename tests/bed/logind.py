@@ -64,7 +64,7 @@ class Logind:
         self._folder = folder
         self._socket = folder / "system_bus_socket"
         self._inhibitors: dict[int, tuple[str, ...]] = {}
-        self._end = os.pipe()
+        self._ended = threading.Event()
 
     def __enter__(self) -> Logind:
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -91,12 +91,12 @@ class Logind:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        os.write(self._end[1], b"\0")
+        self._ended.set()
         self._thread.join()
         self._connection.close()
         self._bus.kill()
         self._bus.wait()
-        for descriptor in (*self._end, *self._inhibitors):
+        for descriptor in self._inhibitors:
             os.close(descriptor)
 
     def inhibitors(self) -> list[tuple[str, ...]]:
@@ -125,11 +125,11 @@ class Logind:
 
     def _serve(self) -> None:
         """Answer the calls until the end."""
-        while True:
-            ready, dummy, dummy = select.select([self._connection.sock, self._end[0]], [], [])
-            if self._end[0] in ready:
-                return
-            call = self._connection.receive()
+        while not self._ended.is_set():
+            try:
+                call = self._connection.receive(timeout=0.1)
+            except TimeoutError:
+                continue
             if call.header.message_type is not MessageType.method_call:
                 continue
             if call.header.fields.get(HeaderFields.member) != "Inhibit":
