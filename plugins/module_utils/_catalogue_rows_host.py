@@ -344,8 +344,8 @@ HYPERVISOR: tuple[Row, ...] = (
         title="libvirt-guests and libvirt's daemon both act on the guests when the host goes down, against each other",
         location=HostState("both"),
         desired=GONE,
-        source="libvirt: src/qemu/qemu.conf",
-        grade="single_source",
+        source="libvirt: src/qemu/qemu.conf; seen on the test bed",
+        grade="verified",
         cure="Disable libvirt-guests (systemctl disable libvirt-guests), or set the daemon's auto_shutdown_* to none.",
     ),
     Row(
@@ -390,9 +390,10 @@ HYPERVISOR: tuple[Row, ...] = (
         location=HostSetting(DAEMON, "auto_shutdown_wait"),
         desired=Desired(300, least=300),
         absent=both(30),
-        source="libvirt: src/qemu/qemu.conf, src/hypervisor/domain_driver.c",
-        grade="single_source",
-        cure="Set auto_shutdown_wait in qemu.conf to the seconds that all guests may take.",
+        source="libvirt: src/qemu/qemu.conf, src/hypervisor/domain_driver.c; logind.conf(5); seen on the test bed",
+        grade="verified",
+        cure="Set auto_shutdown_wait in qemu.conf and InhibitDelayMaxSec in logind.conf to the seconds that all guests "
+        "may take.",
     ),
     Row(
         id="host_daemon_poweroff",
@@ -401,8 +402,8 @@ HYPERVISOR: tuple[Row, ...] = (
         title="libvirt's daemon powers guests off by force when the host goes down",
         location=HostState("daemon_poweroff"),
         desired=GONE,
-        source="libvirt: src/qemu/qemu.conf, src/hypervisor/domain_driver.c",
-        grade="single_source",
+        source="libvirt: src/qemu/qemu.conf, src/hypervisor/domain_driver.c; seen on the test bed",
+        grade="verified",
         cure="Set auto_shutdown_poweroff in qemu.conf to none.",
     ),
     Row(

@@ -26,7 +26,7 @@ from types import TracebackType
 import libvirt
 
 from bed import acpi_guest, agent_guest
-from bed.private_libvirt import LONGEST_SOCKET_PATH, PrivateLibvirt
+from bed.private_libvirt import LIBVIRTD, LONGEST_SOCKET_PATH, PrivateLibvirt
 
 CACHE = Path(__file__).resolve().parents[2] / ".cache" / "bed"
 LIBOSINFO = "http://libosinfo.org/xmlns/libvirt/domain/1.0"
@@ -169,9 +169,17 @@ class Bed:
 
     connection: libvirt.virConnect
 
-    def __init__(self, libvirtd_conf: Sequence[str] = (), base: Path | None = None, cache: Path = CACHE) -> None:
+    def __init__(
+        self,
+        libvirtd_conf: Sequence[str] = (),
+        base: Path | None = None,
+        cache: Path = CACHE,
+        libvirtd: Sequence[str] = LIBVIRTD,
+    ) -> None:
         """`cache`: the folder of what is made once, such as the guests' kernels; the others as in PrivateLibvirt."""
-        self.daemon = PrivateLibvirt(libvirtd_conf, base, capabilities=cache / "capabilities")
+        # What one libvirt has found out is nothing to another, so only the machine's own keeps it.
+        capabilities = cache / "capabilities" if libvirtd == LIBVIRTD else None
+        self.daemon = PrivateLibvirt(libvirtd_conf, base, capabilities, libvirtd)
         self.cache = cache
 
     def __enter__(self) -> Bed:

@@ -3,9 +3,10 @@
 
 """Process 1 of a private libvirt: hides the machine's own libvirt, starts libvirtd when told to, and ends everything.
 
-bed.private_libvirt runs it in new mount, PID and network namespaces, with the private folder as its only argument. It
-answers each line on its standard input by the process id (in its namespace) of the libvirtd it has started. The end of
-that input means that the owner has stopped or died in whatever way: then nothing survives, neither process nor folder.
+bed.private_libvirt runs it in new mount, PID and network namespaces; its arguments are the private folder and the
+command that is libvirtd. It answers each line on its standard input by the process id (in its namespace) of the
+libvirtd it has started. The end of that input means that the owner has stopped or died in whatever way: then nothing
+survives, neither process nor folder.
 """
 
 from __future__ import annotations
@@ -80,12 +81,12 @@ def hide_the_machine(directory: Path) -> None:
     mount("sysfs", Path("/sys"), "sysfs")
 
 
-def start_libvirtd(directory: Path) -> int:
+def start_libvirtd(directory: Path, command: list[str]) -> int:
     """Start libvirtd in the foreground, its messages appended to libvirtd.log, and return its process id."""
     log = str(directory / "libvirtd.log")
     return os.posix_spawnp(
-        "libvirtd",
-        ["libvirtd", "--config", "/etc/libvirt/libvirtd.conf", "--pid-file", "/run/libvirtd.pid"],
+        command[0],
+        [*command, "--config", "/etc/libvirt/libvirtd.conf", "--pid-file", "/run/libvirtd.pid"],
         os.environ,
         file_actions=[
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
@@ -104,7 +105,7 @@ def end_everything(directory: Path) -> None:
     shutil.rmtree(directory, ignore_errors=True)
 
 
-def main(directory: Path) -> None:
+def main(directory: Path, command: list[str]) -> None:
     """Serve the owner until it is gone. If this fails, the owner still finds the reason in the private folder."""
     # Ignored children vanish by themselves when they end, and so do the orphans that process 1 is given: no zombies.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
@@ -112,9 +113,9 @@ def main(directory: Path) -> None:
     with contextlib.suppress(BrokenPipeError):
         print("ready", flush=True)
         for dummy in sys.stdin:
-            print(start_libvirtd(directory), flush=True)
+            print(start_libvirtd(directory, command), flush=True)
     end_everything(directory)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2:])

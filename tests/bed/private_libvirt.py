@@ -34,6 +34,7 @@ PROGRAMS = {
     "libvirtd": "libvirt-daemon",
     "qemu-system-x86_64": "qemu-system-x86",
 }
+LIBVIRTD = ("libvirtd",)
 QEMU_DRIVER = "libvirt-daemon-driver-qemu"
 START_TIMEOUT = 60.0
 STOP_TIMEOUT = 30.0
@@ -71,17 +72,23 @@ class PrivateLibvirt:
     """
 
     def __init__(
-        self, libvirtd_conf: Sequence[str] = (), base: Path | None = None, capabilities: Path | None = None
+        self,
+        libvirtd_conf: Sequence[str] = (),
+        base: Path | None = None,
+        capabilities: Path | None = None,
+        libvirtd: Sequence[str] = LIBVIRTD,
     ) -> None:
         """Nothing is started yet.
 
         `libvirtd_conf`: further lines of libvirtd.conf, which outweigh ours; `base`: where the temporary folder is
         made; `capabilities`: a folder that keeps what libvirt has found out about QEMU, which costs it over a second,
-        for the next private libvirt (it is not believed once QEMU, libvirt or the kernel is another).
+        for the next private libvirt (it is not believed once QEMU, libvirt or the kernel is another); `libvirtd`: the
+        command that is libvirtd, where it is not to be the machine's own.
         """
         self._libvirtd_conf = libvirtd_conf
         self._base = base
         self._kept_capabilities = capabilities
+        self._libvirtd = libvirtd
         self._directory: Path | None = None
         self._supervisor: subprocess.Popen[str] | None = None
         self._daemon_pid: int | None = None
@@ -215,7 +222,7 @@ class PrivateLibvirt:
                 [
                     *("unshare", "--mount", "--propagation", "private", "--net"),
                     *("--pid", "--fork", "--kill-child", "--mount-proc"),
-                    *(sys.executable, "-I", "-S", str(SUPERVISOR), str(self.directory)),
+                    *(sys.executable, "-I", "-S", str(SUPERVISOR), str(self.directory), *self._libvirtd),
                 ],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

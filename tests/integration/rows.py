@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
@@ -78,7 +79,9 @@ def restart(hypervisor: Hypervisor, name: str, ready: str = "ready", timeout: fl
     """What an operator does later: off, and on again."""
     domain = hypervisor.domain(name)
     if domain.isActive():
-        domain.destroy()
+        with contextlib.suppress(libvirt.libvirtError):  # a daemon that has just started may have found it off by now
+            domain.destroy()
+    assert is_off(hypervisor, name)
     position = len(hypervisor.bed.com1(name))
     domain.create()
     hypervisor.bed.wait_for(name, ready, timeout, since=position)

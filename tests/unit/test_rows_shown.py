@@ -13,13 +13,6 @@ from ansible_collections.winguest.shutdown.plugins.module_utils._catalogue_rows_
 
 FOLDER = checkout.ROOT / "tests" / "integration"
 
-NOT_SHOWN = {
-    "host_two_services": "libvirt's daemon acts since 11.2 only, and Debian 12 has 9.0",
-    "host_daemon_wait": "the same; that a real daemon's own file is read so is in test_host_rows.py",
-    "host_daemon_poweroff": "the same",
-}
-"""What no test on real libvirt can show yet, and why; tests/unit/.../test__host_readiness.py has them all."""
-
 
 def shown() -> dict[str, list[ast.FunctionDef]]:
     """The tests that say which rows they show (integration.rows.shows), by the row."""
@@ -45,9 +38,6 @@ SHOWN = shown()
 @pytest.mark.parametrize("row", [row.id for row in ROWS])
 def test_a_row_is_shown_on_real_libvirt(row: str) -> None:
     """By a test that is one, and that names the row in what it asserts."""
-    if row in NOT_SHOWN:
-        assert row not in SHOWN, f"{row} is shown by {SHOWN[row][0].name}: take it out of NOT_SHOWN"
-        return
     assert row in SHOWN, f"no test in tests/integration is marked with @shows({row!r}): write one"
     for function in SHOWN[row]:
         assert function.name.startswith("test_"), f"{function.name} is no test"
@@ -62,4 +52,4 @@ def names_in(function: ast.FunctionDef) -> set[str]:
 
 def test_what_is_shown_are_rows() -> None:
     known = {row.id for row in ROWS}
-    assert set(SHOWN) | set(NOT_SHOWN) <= known
+    assert set(SHOWN) <= known
