@@ -207,8 +207,14 @@ class Bed:
         self.connection = libvirt.open(self.daemon.uri)
         return self.connection
 
+    def forget(self, name: str) -> None:
+        """Forget what an earlier guest of that name has said, of which there is no domain any more."""
+        if name not in {domain.name() for domain in self.connection.listAllDomains()}:
+            file_of(name, "com1", self.directory).unlink(missing_ok=True)
+
     def define(self, guest: Guest) -> libvirt.virDomain:
         """Define the guest's domain, and return it."""
+        self.forget(guest.name)
         return self.connection.defineXML(guest.xml(self.directory, self.cache))
 
     def start(self, *guests: Guest) -> list[libvirt.virDomain]:

@@ -81,6 +81,7 @@ class SimulatedWindows:
             self.wine.variables.update(self.commands.variables)
             self.network = Network(self.wine.start, user=self.user, password=self.password, **self._endpoint_options)
             resources.callback(self.network.close)
+            self.bed.forget(self.name)
             com1, com2 = (file_of(self.name, kind, self.bed.directory) for kind in ("com1", "com2"))
             self.control = Control(
                 com1,
