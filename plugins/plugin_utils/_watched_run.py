@@ -34,18 +34,21 @@ SAY_AGAIN = 30.0
 """Seconds after which a line is shown though nothing has changed."""
 
 
-def may_force(options: t.Mapping[str, t.Any]) -> bool:
-    """Whether a guest may be forced under these options, which nobody has checked yet."""
+def entries_of(options: t.Mapping[str, t.Any]) -> list[t.Mapping[str, t.Any]]:
+    """The task's own options and those of each domain, which nobody has checked yet."""
     domains = options.get("domains")
     entries = [options, *(domains if isinstance(domains, list) else [])]
-    return any(isinstance(entry, t.Mapping) and entry.get("on_timeout") == "force" for entry in entries)
+    return [entry for entry in entries if isinstance(entry, t.Mapping)]
+
+
+def may_force(options: t.Mapping[str, t.Any]) -> bool:
+    """Whether a guest may be forced under these options."""
+    return any(entry.get("on_timeout") == "force" for entry in entries_of(options))
 
 
 def guests_of(options: t.Mapping[str, t.Any]) -> set[str]:
-    """The Windows hosts that these options, which nobody has checked yet, name."""
-    domains = options.get("domains")
-    entries = [options, *(domains if isinstance(domains, list) else [])]
-    return {str(entry["guest"]) for entry in entries if isinstance(entry, t.Mapping) and entry.get("guest")}
+    """The Windows hosts that these options name."""
+    return {str(entry["guest"]) for entry in entries_of(options) if entry.get("guest")}
 
 
 class WatchedRun(ActionBase):
