@@ -39,12 +39,17 @@ def virsh(bed: Bed, *arguments: str) -> None:
     subprocess.run(["virsh", "--connect", bed.daemon.uri, *arguments], check=True, capture_output=True, timeout=60)
 
 
-def fill_neighbour_table(bed: Bed, address: str) -> None:
-    """Let the hypervisor's neighbour table have this guest, and others."""
+def fill_neighbour_table(bed: Bed, *addresses: str) -> None:
+    """Let the hypervisor's neighbour table have these guests, and others.
+
+    libvirt leaves out the neighbours that the kernel is just asking whether they are still there, so those that have
+    spoken are entered too.
+    """
+    guests = {address: mac_of(address) for address in addresses}
     others = {f"10.77.0.{number}": f"52:54:00:99:00:{number:02x}" for number in range(100, 160)}
     commands = [
         f"neighbour replace {neighbour} lladdr {mac} dev {BRIDGE} nud reachable"
-        for neighbour, mac in {address: mac_of(address), **others}.items()
+        for neighbour, mac in {**guests, **others}.items()
     ]
     pid = str(bed.daemon.qemu_pid("heard"))  # a process in the private libvirt's network namespace
     command = ["nsenter", "--target", pid, "--net", "ip", "-batch", "-"]
@@ -66,10 +71,10 @@ def bed() -> Iterator[Bed]:
         bed.define(AcpiGuest("tagged", windows=False))
         virsh(bed, "metadata", "tagged", *TAG, "--config")
         networked_guest.lease(bed, {mac_of(LEASED): LEASED, mac_of(HANGS): HANGS})
-        fill_neighbour_table(bed, HEARD)
         bed.wait_for("hangs", "guest: agent hung", timeout=120)
         for words in ("guest: ready", "guest: heard the hypervisor"):
             bed.wait_for("talks", words, timeout=120)
+        fill_neighbour_table(bed, HEARD, TALKS)
         yield bed
 
 
