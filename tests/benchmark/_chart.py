@@ -40,6 +40,7 @@ PAGE = """<!doctype html>
   .track {{ position: relative; margin-right: 84px; display: flex; align-items: center }}
   .bar {{ height: 22px; flex: none; background: #93a3b5; border-radius: 0 3px 3px 0 }}
   .ours + .track .bar {{ background: #1a7f4e }}
+  .bad + .track .bar {{ background: #d9826f }}
   .value {{ flex: none; margin-left: 4px; padding: 0 4px; background: #fff }}
   .tick {{ position: absolute; top: 0; bottom: 0; border-left: 1px solid #dbe2e8; z-index: -1 }}
   .scale {{ height: 26px }}
@@ -62,14 +63,16 @@ def chart(
     *,
     log: bool = False,
     ours: Collection[str] = (),
+    bad: Collection[str] = (),
     note: str = "",
 ) -> None:
     """Write the picture (PNG).
 
     `unit`: what the values are, such as "seconds"; `groups`: by the name of a group ("" for a group without one) and
-    that of a bar, the value; `log`: a logarithmic scale; `ours`: the bars that stand out; `note`: more to be said.
+    that of a bar, the value; `log`: a logarithmic scale; `ours`, `bad`: the names of the bars that are ours, and of
+    those that something is wrong with; `note`: more to be said.
     """
-    text = page(title, unit, groups, log=log, ours=ours, note=note)
+    text = page(title, unit, groups, log=log, ours=ours, bad=bad, note=note)
     with tempfile.TemporaryDirectory(prefix="winguest-chart-") as folder, Browser(WIDTH) as browser:
         file = Path(folder, "chart.html")
         file.write_text(text, encoding="utf-8")
@@ -88,6 +91,7 @@ def page(
     *,
     log: bool = False,
     ours: Collection[str] = (),
+    bad: Collection[str] = (),
     note: str = "",
 ) -> str:
     """The page that is drawn; the words are those of chart()."""
@@ -98,7 +102,8 @@ def page(
         if group:
             parts.append(f"<h2>{html.escape(group)}</h2>")
         for name, value in bars.items():
-            parts.append(f'<div class="name{" ours" if name in ours else ""}">{html.escape(name)}</div>')
+            kind = " ours" if name in ours else " bad" if name in bad else ""
+            parts.append(f'<div class="name{kind}">{html.escape(name)}</div>')
             bar = (
                 f'<div class="bar" style="width:{scale.percent(value)}"></div><span class="value">{told(value)}</span>'
             )
