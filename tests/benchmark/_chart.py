@@ -33,7 +33,7 @@ PAGE = """<!doctype html>
   body {{ margin: 0; padding: 22px 26px; background: #fff; color: #1c2733; font: 19px/1.35 "DejaVu Sans", sans-serif }}
   h1 {{ margin: 0; font-size: 24px }}
   p {{ margin: 2px 0 0; color: #52606d; font-size: 17px }}
-  #bars {{ display: grid; grid-template-columns: fit-content(46%) 1fr; margin-top: 10px }}
+  #bars {{ display: grid; grid-template-columns: fit-content(50%) 1fr; margin-top: 10px }}
   h2 {{ grid-column: 1 / -1; margin: 14px 0 3px; font-size: 19px }}
   .name {{ padding: 3px 14px 3px 0 }}
   .ours {{ font-weight: bold }}
