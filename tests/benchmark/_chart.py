@@ -26,18 +26,22 @@ WIDTH = 760
 SHARPNESS = 2
 """CSS pixels, and how many of the picture's make one."""
 
+MOST_MARKS = 5
+"""So many numbers have room below the bars."""
+
 PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>{title}</title>
 <style>
   * {{ box-sizing: border-box }}
   body {{ margin: 0; padding: 22px 26px; background: #fff; color: #1c2733; font: 19px/1.35 "DejaVu Sans", sans-serif }}
   h1 {{ margin: 0; font-size: 24px }}
+  h1, h2, .name {{ overflow-wrap: anywhere }}
   p {{ margin: 2px 0 0; color: #52606d; font-size: 17px }}
   #bars {{ display: grid; grid-template-columns: fit-content(50%) 1fr; margin-top: 10px }}
   h2 {{ grid-column: 1 / -1; margin: 14px 0 3px; font-size: 19px }}
   .name {{ padding: 3px 14px 3px 0 }}
   .ours {{ font-weight: bold }}
-  .track {{ position: relative; margin-right: 84px; display: flex; align-items: center }}
+  .track {{ position: relative; margin-right: calc({room}ch + 12px); display: flex; align-items: center }}
   .bar {{ height: 22px; flex: none; background: #93a3b5; border-radius: 0 3px 3px 0 }}
   .ours + .track .bar {{ background: #1a7f4e }}
   .bad + .track .bar {{ background: #d9826f }}
@@ -95,7 +99,8 @@ def page(
     note: str = "",
 ) -> str:
     """The page that is drawn; the words are those of chart()."""
-    scale = Scale.of([value for bars in groups.values() for value in bars.values()], log)
+    values = [value for bars in groups.values() for value in bars.values()]
+    scale = Scale.of(values, log)
     lines = "".join(f'<i class="tick" style="left:{scale.percent(mark)}"></i>' for mark in scale.marks)
     parts = []
     for group, bars in groups.items():
@@ -113,7 +118,8 @@ def page(
     )
     parts.append(f'<div></div><div class="track scale">{labels}</div>')
     about = "; ".join(filter(None, (unit, "logarithmic scale" if log else "", note)))
-    return PAGE.format(title=html.escape(title), about=html.escape(about), bars="\n".join(parts))
+    room = max(len(told(value)) for value in [*values, *scale.marks])
+    return PAGE.format(title=html.escape(title), about=html.escape(about), room=room, bars="\n".join(parts))
 
 
 @dataclass(frozen=True)
@@ -132,14 +138,14 @@ class Scale:
             raise ValueError(f"A bar cannot be drawn for all of {values}: they must be numbers from 0 on.")
         most = max(values, default=0) or 1.0
         if not log:
-            step = next(step for step in steps(most / 10, 1, 2, 5) if step * 5 >= most)
+            step = next(step for step in steps(most / 10, 1, 2, 5) if step * (MOST_MARKS - 1) >= most)
             return cls(0, most, [step * number for number in range(int(most / step) + 1)], log)
         least = min(value for value in [*values, most] if value > 0)
         least = [step for step in steps(least / 10, 1, 5) if step * 1.5 <= least][-1]  # the shortest bar is seen, too
         marks = [mark for mark in steps(least, 1) if least <= mark <= most]
         if len(marks) < 3:
             marks = [mark for mark in steps(least, 1, 2, 5) if least <= mark <= most]
-        return cls(least, most, marks, log)
+        return cls(least, most, marks[:: math.ceil(len(marks) / MOST_MARKS)], log)
 
     def percent(self, value: float) -> str:
         """How far on the scale this is, as CSS."""

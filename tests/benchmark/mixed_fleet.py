@@ -10,18 +10,18 @@ kinder than any: it presses all at once, has one clock for all of them, hears of
 and no shell around it. It presses once, as most do; a few (Nova, KubeVirt, Ganeti) press again, which brings the
 double-press guests down, and tears as much. 30 s are KubeVirt's, 60 s Nova's, 120 s CloudStack's and Ganeti's, 300 s
 those of libvirt-guests, Azure and Tencent Cloud's SOFT_FIRST, and 1200 s XAPI's: the defaults in their sources or
-documentation.
+documentation. The 3600 s of KubeVirt's templates for Windows are left out, since they only take longer.
 
-domain_shutdown has on_timeout=force, and its defaults otherwise. All times are divided by the same scale, the clocks of
-both, the guests' own and the lengths of their updates; where the module takes no less than a second, or a busy machine
-is not to be mistaken for a hung guest, its time is longer than that, which is at its own cost. What a guest writes in a
-second is not scaled.
+domain_shutdown has on_timeout=force, and its defaults otherwise. All times are divided by the same scale: the clocks of
+both, what the guests take to power off, and the lengths of their updates. Where the module takes no less than a second,
+its time is longer than that, at its own cost; and so is stall_timeout, lest a busy machine be mistaken for a hung guest,
+from which no guest here gains anything, since updates write all the time. What one writes in a second is not scaled.
 
 How long updates keep a Windows from powering off: nobody gives a distribution. 10 to 20 minutes are reported for one
 (lf-edge/eve issue 498), KubeVirt's templates for Windows plan an hour, TrustedInstaller has 60 minutes (KB2827854), and
-servicing gives up after 15 minutes without progress, but not while there is any (KB3064434). The longest here is
-the 10 minutes at the lower end of that, and the others lie between the clocks. An update that writes nothing at all for
-longer than stall_timeout, beyond timeout, is not in the fleet; that one domain_shutdown would take for a hung guest.
+servicing gives up after 15 minutes without progress, but not while there is any (KB3064434). The longest here is the
+10 minutes at the lower end of that, and the others lie between the clocks. An update that pauses beyond timeout, and
+writes nothing for longer than stall_timeout, is not in the fleet: domain_shutdown would take that one for a hung guest.
 
 Torn is what the guest itself has left: a disk that says that it is being serviced, and no word of the guest that it has
 written everything. Waited for in vain is a guest that was powered off by force and not torn; wasted are the seconds
@@ -72,7 +72,7 @@ CLOCKS_OF_OURS = {
     **dict.fromkeys(("press_interval", "baseline_time", "poll_interval"), 1.0),
     "stall_timeout": 5.0,
 }
-"""The options that are scaled, and what they are at least. Samples may be late on a busy machine, hence the 5 s."""
+"""The options that are scaled, and what they are at least."""
 
 BY_FORCE = {libvirt.VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN: False, libvirt.VIR_DOMAIN_EVENT_STOPPED_DESTROYED: True}
 """By the detail of a guest's end."""

@@ -22,6 +22,7 @@ def test_a_scale_begins_at_zero_and_ends_at_the_longest_bar() -> None:
         ([1.04, 3.2], [0.5, 1, 2]),
         ([1.6, 21.0], [1, 2, 5, 10, 20]),
         ([0.0, 0.003, 1.0], [0.001, 0.01, 0.1, 1]),
+        ([0.02, 1e7], [0.01, 1, 100, 1e4, 1e6]),
     ],
 )
 def test_a_logarithmic_scale_has_powers_of_ten_or_if_too_few_numbers_between(
@@ -40,7 +41,7 @@ def test_equal_steps_of_a_logarithmic_scale_are_equal_factors() -> None:
 @pytest.mark.parametrize("values", [[], [0.0], [1.0], [1.0, 1.0], [0.07, 123.0]])
 def test_every_bar_is_on_the_scale(values: list[float], log: bool) -> None:
     scale = Scale.of(values, log)
-    assert len(scale.marks) < 12
+    assert 0 < len(scale.marks) <= 5
     for value in [*values, *scale.marks]:
         part = float(scale.percent(value).rstrip("%"))
         assert (0 < part <= 100) if value > scale.least else part == 0
