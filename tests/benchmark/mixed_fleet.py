@@ -14,7 +14,7 @@ documentation. The 3600 s of KubeVirt's templates for Windows are left out, sinc
 
 domain_shutdown has on_timeout=force, and its defaults otherwise. All times are divided by the same scale: the clocks of
 both, what the guests take to power off, and the lengths of their updates. Where the module takes no less than a second,
-its time is longer than that, at its own cost; and so is stall_timeout, lest a busy machine be mistaken for a hung guest,
+its time is longer than that, at its own cost; so is stall_timeout, lest a busy machine be mistaken for a hung guest,
 from which no guest here gains anything, since updates write all the time. What one writes in a second is not scaled.
 
 How long updates keep a Windows from powering off: nobody gives a distribution. 10 to 20 minutes are reported for one
