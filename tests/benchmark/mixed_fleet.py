@@ -268,9 +268,9 @@ class Verdict:
     times_the_fastest: float | None
     """Our time until all were off, next to the fastest of those."""
     least_clock: float
-    """Seconds: no shorter fixed clock could have torn nothing, for this long the slowest guest took under ours."""
+    """Seconds that the slowest guest took under ours: about the shortest fixed clock that could have torn nothing."""
     times_the_least: float
-    """Our time next to that clock, which nobody can know beforehand."""
+    """Our time next to that clock, which nobody knows beforehand."""
 
     @property
     def told(self) -> str:
@@ -282,8 +282,9 @@ class Verdict:
             else "none of these fixed clocks never did"
         )
         return (
-            f"{OURS} tore {self.torn or 'none'}; {fastest}. The slowest guest took {self.least_clock:.1f} s, so no "
-            f"shorter clock tears none; {OURS} took {self.times_the_least:.2f} times that."
+            f"{OURS} tore {self.torn or 'none'}; {fastest}. The slowest guest took {self.least_clock:.1f} s: a fixed clock "
+            f"that tears none must be about as long, which nobody knows beforehand, and {OURS} took "
+            f"{self.times_the_least:.2f} times that."
         )
 
 
