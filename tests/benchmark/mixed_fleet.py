@@ -279,11 +279,13 @@ class Verdict:
             f"it took {self.times_the_fastest:.2f} times as long as the fastest fixed clock that never did "
             f"({self.untorn[0]})"
             if self.times_the_fastest is not None
-            else "none of these fixed clocks never did"
+            else "so did each of these fixed clocks"
+            if self.torn
+            else "each of these fixed clocks tore some"
         )
         return (
-            f"{OURS} tore {self.torn or 'none'}; {fastest}. The slowest guest took {self.least_clock:.1f} s: a fixed clock "
-            f"that tears none must be about as long, which nobody knows beforehand, and {OURS} took "
+            f"{OURS} tore {self.torn or 'none'}; {fastest}. The slowest guest took {self.least_clock:.1f} s: a fixed "
+            f"clock that tears none must be about as long, which nobody knows beforehand, and {OURS} took "
             f"{self.times_the_least:.2f} times that."
         )
 
@@ -296,6 +298,8 @@ def judge(results: Mapping[str, Sequence[Run]]) -> Verdict:
         key=down.__getitem__,
     )
     least = statistics.median(run.slowest for run in results[OURS])
+    if not least:
+        void(f"{OURS} had every guest powered off by force")
     return Verdict(
         torn=max(run.torn for run in results[OURS]),
         untorn=untorn,

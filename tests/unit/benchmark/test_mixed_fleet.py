@@ -46,7 +46,12 @@ def test_ours_is_judged_by_the_fastest_clock_that_never_tore_anything() -> None:
 def test_one_torn_guest_in_one_run_is_told() -> None:
     verdict = judge({"fixed clock of 60 s": [run(torn=3)], OURS: [run(), run(torn=1), run()]})
     assert verdict.torn == 1 and f"{OURS} tore 1;" in verdict.told
-    assert verdict.times_the_fastest is None and "none of these fixed clocks" in verdict.told
+    assert verdict.times_the_fastest is None and "so did each of these fixed clocks" in verdict.told
+
+
+def test_a_module_that_only_forces_is_not_measured() -> None:
+    with pytest.raises(SystemExit, match="void"):
+        judge({OURS: [run(slowest=0)]})
 
 
 @pytest.mark.parametrize(
