@@ -17,6 +17,7 @@ import pytest
 from bed.guests import AcpiGuest
 from bed.module import call
 from integration.conftest import Hypervisor
+from integration.faults import fault
 
 
 def begin_and_wait_for_the_press(hypervisor: Hypervisor, name: str, **options: Any) -> Any:
@@ -199,6 +200,7 @@ def test_it_is_migrated_away_meanwhile(hypervisor: Hypervisor, own_hypervisor: H
 # ---- libvirt itself
 
 
+@fault("libvirt_restarted", "libvirt_killed")
 @pytest.mark.parametrize("way", ["stop", "kill"])
 def test_libvirt_is_restarted_in_the_middle(own_hypervisor: Hypervisor, way: str) -> None:
     hypervisor = own_hypervisor
