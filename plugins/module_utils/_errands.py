@@ -102,7 +102,7 @@ def read_answer(path: str) -> Done | None:
         document = json.loads(base64.b64decode(text, validate=True))
         result: t.Any = RESULTS[document["outcome"]]
         return Done("guest_shutdown", result, str(document["detail"])[:LONGEST_DETAIL])
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         return _unreadable(error)
 
 

@@ -100,7 +100,7 @@ def gather(domain: t.Any) -> Facts:
     name, uuid = domain.name(), domain.UUIDString()
     try:
         return t.cast(Facts, within(LOOK_LIMIT, lambda: _gather(domain, name, uuid)))
-    except (libvirt.libvirtError, TimeLimit) as error:
+    except (libvirt.libvirtError, TimeLimit, ValueError) as error:
         trouble = f"libvirt does not tell about it: {error}"
         return Facts(name, uuid, "nostate", "unknown", True, UNKNOWN, trouble=trouble)
 

@@ -84,8 +84,11 @@ WAIVABLE = (
 
 
 def read_definition(xml: str) -> Definition:
-    """The relevant parts of a domain's live XML, as libvirt gives it."""
-    root = ET.fromstring(xml)
+    """The relevant parts of a domain's live XML, as libvirt gives it. Raises ValueError for what is none."""
+    try:
+        root = ET.fromstring(xml)
+    except ET.ParseError as error:
+        raise ValueError(f"its definition cannot be read: {error}") from None
     channel = root.find(f"./devices/channel/target[@name='{AGENT_CHANNEL}']")
     state = None if channel is None else channel.get("state")
     return Definition(

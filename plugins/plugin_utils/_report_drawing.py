@@ -12,6 +12,7 @@ timeline of a later version is drawn with fewer of them.
 from __future__ import annotations
 
 import datetime
+import math
 import re
 import typing as t
 
@@ -210,6 +211,7 @@ def _clocks(domain: Entry, drawing: _Drawing) -> list[dict[str, t.Any]]:
 
 def _number(value: t.Any) -> float | None:
     try:
-        return None if value is None else float(value)
-    except (TypeError, ValueError):
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
         return None
+    return number if math.isfinite(number) else None
