@@ -101,7 +101,7 @@ def gather(domain: t.Any) -> Facts:
     try:
         return t.cast(Facts, within(LOOK_LIMIT, lambda: _gather(domain, name, uuid)))
     except (libvirt.libvirtError, TimeLimit, ValueError) as error:
-        trouble = f"libvirt does not tell about it: {error}"
+        trouble = f"libvirt does not tell about it: {error}; nothing was asked of it: look after libvirt and run again"
         return Facts(name, uuid, "nostate", "unknown", True, UNKNOWN, trouble=trouble)
 
 

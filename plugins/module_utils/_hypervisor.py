@@ -162,11 +162,13 @@ class Hypervisor:
         post: Answer = answer if answer is not None else lambda event: self._post(uuid, event)
 
         def job() -> None:
+            started = False
             try:
                 connection = self._connections.get()
                 domain = connection.lookupByUUIDString(uuid)
                 if wanted():
                     post(Started(act))
+                    started = True
                     done = call(connection, domain)
                     if done is None:
                         return
@@ -176,6 +178,8 @@ class Hypervisor:
                 done = failed(act, error)
             except Exception as error:  # a defect of ours must end this domain's act, not the whole run
                 done = Done(act, "failed", f"{type(error).__name__}: {error}")
+            if not started and done.result != "dropped":
+                post(Started(act))  # one that could not be begun has failed, and is not to be begun again at once
             post(done)
 
         self._lanes[lane].submit(job)
@@ -187,6 +191,8 @@ class Hypervisor:
 
 def failed(act: Act, error: t.Any) -> Done:
     """The Done for a libvirt error."""
+    if error.get_error_domain() == libvirt.VIR_FROM_RPC:
+        return Done(act, "lost", str(error))
     code = error.get_error_code()
     denied = code in (
         libvirt.VIR_ERR_OPERATION_DENIED,

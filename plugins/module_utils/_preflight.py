@@ -131,8 +131,8 @@ def traps(policy: Policy, facts: Facts) -> list[Trap]:
 
 
 def notes(policy: Policy, facts: Facts) -> list[Trap]:
-    """What changes the way of this domain's shutdown, and was not waived; nothing for a domain that is off."""
-    if facts.off:
+    """What changes the way of this domain's shutdown, and was not waived; nothing for one that is off or not known."""
+    if facts.off or facts.trouble:
         return []
     return [note for note in _notes(policy, facts) if note.id not in policy.waive]
 

@@ -29,7 +29,7 @@ characters = st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="
     "\t\n\r"
 )
 words = st.text(characters, min_size=1, max_size=20)
-numbers = st.floats(allow_nan=False)
+numbers = st.floats(allow_nan=False, allow_infinity=False)
 requests = st.builds(
     Request,
     at=words,
