@@ -27,8 +27,8 @@ from bed.module import HYPERVISOR_PYTHON
 from bed.windows import keys
 from bed.windows.systems import SERVER_2022
 from bed.windows.typed import dword
-from integration.faults import fault
 from integration.conftest import Hypervisor
+from integration.faults import fault
 
 pytestmark = [pytest.mark.xdist_group("appliance"), pytest.mark.timeout(600)]
 

@@ -31,8 +31,8 @@ from ansible_collections.winguest.shutdown.plugins.module_utils._image_users imp
 from bed.agent_guest.tools import attempt, run
 from bed.disk_image import digest
 from bed.guests import AcpiGuest
-from integration.faults import fault
 from integration.conftest import Hypervisor
+from integration.faults import fault
 
 MIB = 1 << 20
 SIZE = 16
