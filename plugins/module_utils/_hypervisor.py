@@ -183,7 +183,7 @@ class Hypervisor:
                 done = Done(act, "failed", str(error))
             except Exception as error:  # a defect of ours must end this domain's act, not the whole run
                 done = Done(act, "failed", f"{type(error).__name__}: {error}")
-            if not started and done.result != "dropped":
+            if not started and done.result != "dropped" and wanted():
                 post(Started(act))  # one that could not be begun has failed, and is not to be begun again at once
             post(done)
 
