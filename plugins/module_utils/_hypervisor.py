@@ -18,7 +18,11 @@ import traceback
 import typing as t
 
 from ansible_collections.winguest.shutdown.plugins.module_utils import _domain_names as names
-from ansible_collections.winguest.shutdown.plugins.module_utils._connections import ThreadConnections, open_connection
+from ansible_collections.winguest.shutdown.plugins.module_utils._connections import (
+    OPEN_LIMIT,
+    ThreadConnections,
+    open_connection,
+)
 from ansible_collections.winguest.shutdown.plugins.module_utils._ladder import (
     Act,
     AgentChannel,
@@ -52,7 +56,6 @@ class Inbox(queue.SimpleQueue[tuple[t.Any, Event]]):
 
 
 RETRY_INTERVAL = 1.0
-OPEN_LIMIT = 30.0
 LANE_WIDTHS = {"act": 4, "agent": 6, "save": 3, "end": 4}
 """Calls at a time in each lane. Together they stay below the 20 workers that a libvirt daemon has by default."""
 
@@ -176,9 +179,11 @@ class Hypervisor:
                     done = Done(act, "dropped", "not wanted any more when its turn came")
             except libvirt.libvirtError as error:
                 done = failed(act, error)
+            except TimeLimit as error:
+                done = Done(act, "failed", str(error))
             except Exception as error:  # a defect of ours must end this domain's act, not the whole run
                 done = Done(act, "failed", f"{type(error).__name__}: {error}")
-            if not started and done.result != "dropped":
+            if not started and done.result != "dropped" and wanted():
                 post(Started(act))  # one that could not be begun has failed, and is not to be begun again at once
             post(done)
 

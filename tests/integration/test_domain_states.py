@@ -18,6 +18,7 @@ from bed.acpi_guest import DiskState, disk_state
 from bed.guests import AcpiGuest, AgentGuest
 from bed.served_disk import fails_once, new_image, on_served_disk, served
 from integration.conftest import Hypervisor
+from integration.faults import fault
 from integration.rows import (
     KEPT,
     LIVE,
@@ -113,6 +114,7 @@ def define_crashing(hypervisor: Hypervisor, name: str, on_crash: str) -> None:
     restart(hypervisor, name)
 
 
+@fault("guest_crashes")
 @shows("domain_crashed")
 def test_a_crash_that_is_kept(hypervisor: Hypervisor) -> None:
     define_crashing(hypervisor, "fallen", "preserve")
@@ -137,6 +139,7 @@ def test_a_crash_that_is_kept(hypervisor: Hypervisor) -> None:
     assert shut_down(hypervisor, "fallen").outcome("fallen") == "graceful"
 
 
+@fault("guest_crashes")
 @shows("domain_on_crash")
 def test_a_crash_that_restarts(hypervisor: Hypervisor) -> None:
     """A guest that crashes at each shutdown can never be shut down, since it is started anew; then it stays off."""
@@ -157,6 +160,7 @@ def test_a_crash_that_restarts(hypervisor: Hypervisor) -> None:
 # ---- storage
 
 
+@fault("storage_error")
 @shows("domain_ioerror")
 def test_a_storage_error(hypervisor: Hypervisor) -> None:
     """QEMU stops the guest when its disk fails to write, here once; resumed, it writes what it could not."""
@@ -180,6 +184,7 @@ def test_a_storage_error(hypervisor: Hypervisor) -> None:
         assert disk_state(Path(image["filename"])) is DiskState.CLEAN
 
 
+@fault("storage_slow")
 @shows("domain_shutting_down")
 def test_a_qemu_that_is_still_flushing(hypervisor: Hypervisor) -> None:
     """A guest that has powered off, and whose QEMU has to wait for its storage, here a second disk: nothing ends it."""
