@@ -110,6 +110,8 @@ def read_or_refuse(text: str) -> None:
         *(TEXT.replace(f" {name}=", " x=") for name in ("at", "domain_id", "hard_end", "on_timeout", "finish_seconds")),
         TEXT.replace('"7"', '"seven"'),
         TEXT.replace("24.803", "long"),
+        TEXT.replace("24.803", "nan"),
+        TEXT.replace("0.512", "-inf"),
         TEXT.replace("0.512", ""),
     ],
 )
