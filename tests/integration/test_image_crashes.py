@@ -23,6 +23,7 @@ from bed.windows.systems import ALICE, SERVER_2022
 from bed.windows.typed import dword
 from integration.faults import fault
 from integration.test_image_readiness import ALL_WRONG, found
+from unit.fuzz import inputs
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -93,11 +94,12 @@ def test_killed_at_20_random_moments_it_leaves_whole_hives(tmp_path: Path) -> No
 
 
 @fault("image_damaged")
+@pytest.mark.timeout(600 + inputs(0) // 10)
 def test_a_damaged_hive_is_an_error_and_no_crash_and_no_end_without_end(tmp_path: Path) -> None:
     image.make(tmp_path / "root")
     seed = random.randrange(1 << 32)
     for path, count in HOSTILE.items():
-        hive = tmp_path / "root" / path
+        hive, count = tmp_path / "root" / path, inputs(count)
         command = [module.HYPERVISOR_PYTHON, "-m", "bed.hostile_hives", str(hive), str(tmp_path), str(count), str(seed)]
         variables = module.environment()
         variables["PYTHONPATH"] += f"{os.pathsep}{checkout.ROOT / 'tests'}"
