@@ -18,15 +18,14 @@ FAULTS = (
     Fault(
         "credentials_wrong",
         "the guest takes another password",
-        "an unreachable host, with the reason and without the password in any output; nothing was tried a second time",
-        "correct the credentials; one that is locked out is unlocked in the domain",
+        "an unreachable host, with the reason and without the password in any output; the other hosts go on",
+        "correct the credentials",
     ),
     Fault(
         "winrm_slow",
         "the service answers late, asks for patience, or a program of the guest takes too long",
-        "what comes late is waited for; after `timeout` the command is ended, and the task fails with nothing half "
-        "written that the next run would not see",
-        "set a longer `timeout`, or look at what keeps the guest busy",
+        "what comes late is waited for; after `timeout` the command is ended, and the task fails",
+        "set a longer `timeout`, or look at what keeps the guest busy; the next run goes on from what was written",
     ),
     Fault(
         "winrm_hung",
