@@ -559,9 +559,8 @@ class Processes(Query):
         """In the order of the images."""
         for image, part in paired(self.images, parts):
             there = any(line.casefold().startswith(f'"{image}",'.casefold()) for line in part.text.splitlines())
-            answers.reading.processes[image] = (
-                Exists(True, detail="running") if there else Exists(trouble=failure(part))
-            )
+            exists = Exists(True, detail="running") if there else Exists(trouble=failure(part))
+            answers.reading.processes[image] = exists
 
     def pieces(self) -> list[Statement]:
         """One for each image."""
