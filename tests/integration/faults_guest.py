@@ -62,6 +62,12 @@ FAULTS = (
         "nothing, or exempt `winguest-*.txt` in the temporary folder from the scanner",
     ),
     Fault(
+        "program_fails",
+        "a program of the guest, such as `tasklist.exe`, is blocked by a policy or breaks down",
+        "what it should have told is `unreadable`, with its words, and never taken for fine",
+        "allow the program to the user, or waive the row",
+    ),
+    Fault(
         "registry_refused",
         "a key may not be read or not be written, always or for a moment",
         "a refusal for a moment is overcome; else the finding is `unreadable` or still `differs` with the program's "

@@ -282,6 +282,20 @@ def test_a_write_that_is_refused_once_is_tried_once_more(guest: SimulatedWindows
     assert states(result) == {LOGON: {"fixed"}, STAYS: {"fixed"}} and "failed" not in result
 
 
+@fault("program_fails")
+def test_a_program_that_fails_is_not_taken_for_one_that_finds_nothing(guest: SimulatedWindows) -> None:
+    rows = [ROW["modules_installer_running"], ROW["threat_not_removed"]]
+    assert set().union(*states(mend(guest, rows)).values()) == {"ok"}
+    said = "This program is blocked by group policy."
+    guest.faults = [
+        faults.answer("tasklist", Answer(errors=f"{said}\n", status=1)),
+        faults.answer("wevtutil", Answer(status=1)),
+    ]
+    told = {finding["id"]: (finding["state"], finding["detail"]) for finding in mend(guest, rows)["findings"]}
+    assert told["modules_installer_running"] == ("unreadable", said)
+    assert told["threat_not_removed"] == ("unreadable", "the program that tells it has failed without a word")
+
+
 class LostOutput:
     """A fault: what so many commands have printed is lost, because their file cannot be read at their end."""
 
