@@ -130,17 +130,18 @@ def page(rows: Sequence[catalogue.Row] = ROWS) -> str:
     ]
     for scenario, title in catalogue.SCENARIOS.items():
         members = [row for row in rows if row.scenario == scenario]
-        parts.append(f"## {title}\n\n" + _table(COLUMNS, ([*_cells(row)] for row in members)))
+        parts.append(f"## {title}\n\n" + table(COLUMNS, ([*_cells(row)] for row in members)))
     parts += [
         "## Rows that nobody verified\n\n" + "".join(_unverified(rows)),
-        "## Power settings\n\n" + _table(("id", "name in powercfg", "subgroup", "setting"), _power(rows)),
-        CHANGING.replace("{example}", EXAMPLE) + "\n" + _table(("baseline", "rule", "waives"), _baselines(rows)),
+        "## Power settings\n\n" + table(("id", "name in powercfg", "subgroup", "setting"), _power(rows)),
+        CHANGING.replace("{example}", EXAMPLE) + "\n" + table(("baseline", "rule", "waives"), _baselines(rows)),
         LEFT_OUT,
     ]
     return "\n".join(parts)
 
 
-def _table(head: Sequence[str], lines: Iterator[list[str]]) -> str:
+def table(head: Sequence[str], lines: Iterator[list[str]]) -> str:
+    """A table in Markdown."""
     marks = ["---"] * len(head)
     return "".join(f"| {' | '.join(cells)} |\n" for cells in (list(head), marks, *lines))
 

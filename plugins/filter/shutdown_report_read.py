@@ -51,7 +51,7 @@ def shutdown_report_read(text: t.Any) -> t.Any:
     try:
         told = json.loads(text)
         dummy = told["totals"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise AnsibleFilterError(f"shutdown_report_read: the input is no report as JSON: {error!r}") from error
     return wrap_var(told)
 

@@ -120,11 +120,14 @@ def _end_gently(domain: t.Any, domain_id: int | None, stopped: t.Callable[[], bo
     except libvirt.libvirtError as error:
         # QEMU did not end within 15 s, or a call that hangs on its monitor kept libvirt from getting hold of it.
         in_vain = (libvirt.VIR_ERR_OPERATION_FAILED, libvirt.VIR_ERR_SYSTEM_ERROR, libvirt.VIR_ERR_OPERATION_TIMEOUT)
+        done = failed("destroy", error)
+        if done.result == "lost":
+            return done
         if error.get_error_code() in in_vain:
             return Done("destroy", "busy", str(error))
         if error.get_error_code() in OFF_ALREADY:
             return Done("destroy", "dropped", str(error))
-        return failed("destroy", error)
+        return done
     return Done("destroy", "ok")
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 import threading
 import typing as t
 
+from ansible_collections.winguest.shutdown.plugins.module_utils._lanes import TimeLimit, within
+
 try:
     import libvirt
 except ImportError:
@@ -17,6 +19,8 @@ except ImportError:
 
 KEEPALIVE_INTERVAL = 5
 KEEPALIVE_COUNT = 3
+OPEN_LIMIT = 30.0
+"""Seconds that libvirt may take to open a connection: one that has no file descriptor left lets its clients wait."""
 
 
 def open_connection(uri: str) -> t.Any:
@@ -65,8 +69,12 @@ class ThreadConnections:
         self._local = threading.local()
 
     def get(self) -> t.Any:
-        """This thread's connection."""
+        """This thread's connection. Raises TimeLimit when libvirt takes no new one."""
         connection = getattr(self._local, "connection", None)
         if connection is None or not alive(connection):
-            connection = self._local.connection = open_connection(self._uri)
+            try:
+                connection = within(OPEN_LIMIT, lambda: open_connection(self._uri))
+            except TimeLimit as error:
+                raise TimeLimit(f"libvirt takes no new connection: {error}") from None
+            self._local.connection = connection
         return connection

@@ -40,6 +40,8 @@ READ_LIMIT = 15.0
 """Seconds that libvirt may take for the definitions of a domain."""
 
 LONGEST_ANSWER = 1024 * 1024
+FREEZE_STATUS = "guest-fsfreeze-status"
+NONSENSE = (ValueError, LookupError, TypeError, RecursionError)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,6 +114,10 @@ def _read(domain: t.Any, facts: Facts) -> DomainReading:
         return dataclasses.replace(reading, has_image=True, image_trouble=f"its definition cannot be read: {error}")
 
 
+class AnswerError(ValueError):
+    """What an agent has answered makes no sense; the text says what it looks like."""
+
+
 def ask_agent(domain: t.Any) -> Agent:
     """Ask an agent that has opened its channel who it is. libvirt notes in the running domain that it was asked so."""
     if not CAN_ASK:
@@ -120,33 +126,49 @@ def ask_agent(domain: t.Any) -> Agent:
         return t.cast(Agent, within(AGENT_LIMIT, lambda: _ask(domain)))
     except (libvirt.libvirtError, TimeLimit) as error:
         return Agent(asked=True, trouble=str(error))
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:  # a guest may answer anything
-        return Agent(asked=True, trouble=f"its answer makes no sense: {type(error).__name__}")
+    except AnswerError as error:
+        return Agent(asked=True, trouble=f"its answer makes no sense: {error}")
 
 
 def _ask(domain: t.Any) -> Agent:
     try:
-        info = _command(domain, "guest-info")
+        text = _command(domain, "guest-info")
     except libvirt.libvirtError as error:
         if error.get_error_code() in SILENCE:
             raise
         _command(domain, "guest-ping")
         return Agent(asked=True, disabled=("guest-info",))
-    commands = {str(command["name"]): bool(command["enabled"]) for command in info["supported_commands"]}
-    frozen = None
-    if commands.get("guest-fsfreeze-status"):
-        frozen = _command(domain, "guest-fsfreeze-status") == "frozen"
+    agent = told(text)
+    if FREEZE_STATUS not in agent.commands or FREEZE_STATUS in agent.disabled:
+        return agent
+    return dataclasses.replace(agent, frozen=_returned(_command(domain, FREEZE_STATUS)) == "frozen")
+
+
+def told(text: str) -> Agent:
+    """What an answer to guest-info says. Raises AnswerError, since a guest may answer anything."""
+    info = _returned(text)
+    try:
+        commands = {str(command["name"]): bool(command["enabled"]) for command in info["supported_commands"]}
+        version = str(info["version"])[:100]
+    except NONSENSE as error:
+        raise AnswerError(type(error).__name__) from None
     return Agent(
         asked=True,
-        version=str(info["version"])[:100],
+        version=version,
         commands=tuple(sorted(commands)),
         disabled=tuple(sorted(name for name, enabled in commands.items() if not enabled)),
-        frozen=frozen,
     )
 
 
-def _command(domain: t.Any, name: str) -> t.Any:
-    text = libvirt_qemu.qemuAgentCommand(domain, json.dumps({"execute": name}), AGENT_TIMEOUT, 0)
+def _returned(text: str) -> t.Any:
+    """What is in an answer. Raises AnswerError."""
     if len(text) > LONGEST_ANSWER:
-        raise ValueError("too long")
-    return json.loads(text)["return"]
+        raise AnswerError("too long")
+    try:
+        return json.loads(text)["return"]
+    except NONSENSE as error:
+        raise AnswerError(type(error).__name__) from None
+
+
+def _command(domain: t.Any, name: str) -> str:
+    return str(libvirt_qemu.qemuAgentCommand(domain, json.dumps({"execute": name}), AGENT_TIMEOUT, 0))

@@ -98,13 +98,19 @@ def read_answer(path: str) -> Done | None:
         return None
     except OSError as error:
         return _unreadable(error)
+    return understood(text)
+
+
+def understood(text: bytes) -> Done:
+    """What such a file says; a failure of the request where it says nothing that makes sense."""
     try:
         document = json.loads(base64.b64decode(text, validate=True))
         result: t.Any = RESULTS[document["outcome"]]
         return Done("guest_shutdown", result, str(document["detail"])[:LONGEST_DETAIL])
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         return _unreadable(error)
 
 
 def _unreadable(error: Exception) -> Done:
-    return Done("guest_shutdown", "failed", f"the controller's answer cannot be read: {type(error).__name__}: {error}")
+    why = f"the controller's answer cannot be read: {type(error).__name__}: {error}"
+    return Done("guest_shutdown", "failed", why[:LONGEST_DETAIL])

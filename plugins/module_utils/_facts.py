@@ -100,8 +100,8 @@ def gather(domain: t.Any) -> Facts:
     name, uuid = domain.name(), domain.UUIDString()
     try:
         return t.cast(Facts, within(LOOK_LIMIT, lambda: _gather(domain, name, uuid)))
-    except (libvirt.libvirtError, TimeLimit) as error:
-        trouble = f"libvirt does not tell about it: {error}"
+    except (libvirt.libvirtError, TimeLimit, ValueError) as error:
+        trouble = f"libvirt does not tell about it: {error}; nothing was asked of it: look after libvirt and run again"
         return Facts(name, uuid, "nostate", "unknown", True, UNKNOWN, trouble=trouble)
 
 

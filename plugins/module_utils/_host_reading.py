@@ -26,6 +26,8 @@ UNIT_FOLDERS = (
     *("usr/lib/systemd/system", "lib/systemd/system"),
 )
 LONGEST_FILE = 1024 * 1024
+LONGEST_VALUE = 4096
+"""Characters of one setting; what is longer is none, and would take shlex long."""
 
 _SHELL = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=(.*)")
 _DAEMON = re.compile(r"""\s*(auto_shutdown_[a-z_]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|(\d+))""")
@@ -83,28 +85,35 @@ def read(uri: str, version: int, root: str = "/", home: str | None = None) -> Ho
 
 
 def shell_settings(text: str) -> dict[str, str]:
-    """The variables that a file of shell assignments sets; the last one counts."""
+    """The variables that a file of shell assignments sets; the last one counts. Raises ValueError for odd ones."""
     values = {}
-    for line in text.splitlines():
+    for line in _lines(text):
         match = _SHELL.fullmatch(line)
         if match:
+            if len(match[2]) > LONGEST_VALUE:
+                raise ValueError(f"{match[1][:40]} has {len(match[2])} characters")
             values[match[1]] = "".join(shlex.split(match[2], comments=True)[:1])
     return values
 
 
 def script_settings(text: str) -> dict[str, str]:
     """The variables that a shell script sets at its outermost level, as this one does before it reads its settings."""
-    return shell_settings("\n".join(line for line in text.splitlines() if not line[:1].isspace()))
+    return shell_settings("\n".join(line for line in _lines(text) if not line[:1].isspace()))
 
 
 def daemon_settings(text: str) -> dict[str, str]:
     """The auto_shutdown_* settings of qemu.conf; the first one counts, as it does to libvirt."""
     values: dict[str, str] = {}
-    for line in text.splitlines():
+    for line in _lines(text):
         match = _DAEMON.match(line)
         if match:
             values.setdefault(match[1], match[2] or match[3] or match[4] or "")
     return values
+
+
+def _lines(text: str) -> list[str]:
+    """Its lines as a shell and libvirt see them, to which a form feed and the like end none."""
+    return text.split("\n")
 
 
 def _first(root: str, paths: t.Sequence[str]) -> str:

@@ -18,7 +18,11 @@ import traceback
 import typing as t
 
 from ansible_collections.winguest.shutdown.plugins.module_utils import _domain_names as names
-from ansible_collections.winguest.shutdown.plugins.module_utils._connections import ThreadConnections, open_connection
+from ansible_collections.winguest.shutdown.plugins.module_utils._connections import (
+    OPEN_LIMIT,
+    ThreadConnections,
+    open_connection,
+)
 from ansible_collections.winguest.shutdown.plugins.module_utils._ladder import (
     Act,
     AgentChannel,
@@ -52,7 +56,6 @@ class Inbox(queue.SimpleQueue[tuple[t.Any, Event]]):
 
 
 RETRY_INTERVAL = 1.0
-OPEN_LIMIT = 30.0
 LANE_WIDTHS = {"act": 4, "agent": 6, "save": 3, "end": 4}
 """Calls at a time in each lane. Together they stay below the 20 workers that a libvirt daemon has by default."""
 
@@ -162,11 +165,13 @@ class Hypervisor:
         post: Answer = answer if answer is not None else lambda event: self._post(uuid, event)
 
         def job() -> None:
+            started = False
             try:
                 connection = self._connections.get()
                 domain = connection.lookupByUUIDString(uuid)
                 if wanted():
                     post(Started(act))
+                    started = True
                     done = call(connection, domain)
                     if done is None:
                         return
@@ -174,8 +179,12 @@ class Hypervisor:
                     done = Done(act, "dropped", "not wanted any more when its turn came")
             except libvirt.libvirtError as error:
                 done = failed(act, error)
+            except TimeLimit as error:
+                done = Done(act, "failed", str(error))
             except Exception as error:  # a defect of ours must end this domain's act, not the whole run
                 done = Done(act, "failed", f"{type(error).__name__}: {error}")
+            if not started and done.result != "dropped" and wanted():
+                post(Started(act))  # one that could not be begun has failed, and is not to be begun again at once
             post(done)
 
         self._lanes[lane].submit(job)
@@ -187,6 +196,8 @@ class Hypervisor:
 
 def failed(act: Act, error: t.Any) -> Done:
     """The Done for a libvirt error."""
+    if error.get_error_domain() == libvirt.VIR_FROM_RPC:
+        return Done(act, "lost", str(error))
     code = error.get_error_code()
     denied = code in (
         libvirt.VIR_ERR_OPERATION_DENIED,

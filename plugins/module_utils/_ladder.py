@@ -152,11 +152,12 @@ class Done:
     result: ok; failed; denied (this connection may not do it, ever); not_delivered (the guest, or its agent, never got
     the request); no_reply (an agent that got it and said nothing); under_way (the guest says that it is shutting down
     already); busy (a gentle destroy that could not end QEMU, where
-    the plain one is called for); dropped (not begun, because it was not wanted any more when its turn came).
+    the plain one is called for); lost (the connection broke before the answer: libvirt may have got it or not);
+    dropped (not begun, because it was not wanted any more when its turn came).
     """
 
     act: Act
-    result: t.Literal["ok", "failed", "denied", "not_delivered", "no_reply", "under_way", "busy", "dropped"]
+    result: t.Literal["ok", "failed", "denied", "not_delivered", "no_reply", "under_way", "busy", "lost", "dropped"]
     detail: str = ""
 
 
@@ -784,7 +785,7 @@ def _final(policy: Policy, seen: Seen, now: float) -> Step:
         return End("left_running", f"{why}; on_timeout=leave, so it is left running{outstanding}")
     if seen.final_act is not None:
         return _after_final(policy, seen, now)
-    untouchable = _untouchable(seen)
+    untouchable = _untouchable(policy, seen)
     if untouchable:
         return End("left_running", f"{why}; {untouchable}")
     act: Act = "save" if policy.on_timeout == "save" else "destroy"
@@ -800,7 +801,7 @@ def _final(policy: Policy, seen: Seen, now: float) -> Step:
 def _watch(policy: Policy, seen: Seen, now: float, due: bool) -> Step:
     """Ask nothing of the guest any more, and see what becomes of it until its clocks have run out."""
     begun = seen.final_act not in (None, "abort_save")
-    if begun and seen.busy != seen.final_act and seen.final_result == "ok" and now < seen.final_at + SETTLE:
+    if begun and seen.busy != seen.final_act and seen.final_result in ("ok", "lost") and now < seen.final_at + SETTLE:
         return _look_again(seen, now)
     if seen.requested_at is None and not begun:
         return End("cancelled", f"{seen.alone}; nothing had been asked of the guest")
@@ -817,9 +818,16 @@ def _watch(policy: Policy, seen: Seen, now: float, due: bool) -> Step:
 def _after_final(policy: Policy, seen: Seen, now: float) -> Step:
     """Go on from a final action that was begun and has been answered, or has had its time."""
     act, result, answered = seen.final_act, seen.final_result, seen.busy != seen.final_act
-    if answered and result == "ok" and act != "abort_save":
-        if now < seen.final_at + SETTLE:
+    if answered and result in ("ok", "lost") and act != "abort_save":
+        under_way = act == "save" and (seen.state, seen.reason) == ("paused", "save")
+        if now < seen.final_at + (policy.save_timeout if under_way else SETTLE):
             return _look_again(seen, now)
+        if result == "lost":
+            return End(
+                "error",
+                f"the connection broke when libvirt was asked for the {act} ({seen.failure}), and the domain is still "
+                f"{seen.state}; nothing more was done: look after libvirt and run again",
+            )
         return End("error", f"{act} succeeded, but libvirt still shows the domain {seen.state}")
     if act == "destroy" and (not answered or result == "busy"):
         return Do("destroy_plain", f"the gentle destroy could not end QEMU: {seen.failure or 'no answer'}")
@@ -844,7 +852,7 @@ def _look_again(seen: Seen, now: float) -> Step:
     return Do("sample", "look for the end")
 
 
-def _untouchable(seen: Seen) -> str:
+def _untouchable(policy: Policy, seen: Seen) -> str:
     """Why even an allowed final action would do harm now."""
     if (seen.state, seen.reason) == ("paused", "ioerror"):
         return "a storage error paused it, and stopping it now loses its writes: mend the storage and resume it"
@@ -852,10 +860,18 @@ def _untouchable(seen: Seen) -> str:
         return "the guest has powered off, and QEMU is still flushing or held by a backup: it ends with that"
     if seen.state == "paused" and seen.reason in ("migration", "save", "dump", "snapshot"):
         return f"libvirt has paused it for a {seen.reason} that is still under way"
+    if _paused_by_someone(seen) and policy.methods and policy.on_timeout == "force":
+        return "a guest that was stopped in the middle is not forced, which would lose what it was writing"
     return ""
 
 
+def _paused_by_someone(seen: Seen) -> bool:
+    return seen.state == "paused" and seen.reason in RESUMABLE
+
+
 def _last_sign(seen: Seen, now: float) -> str:
+    if _paused_by_someone(seen):
+        return f"and someone has paused it ({seen.reason}): resume it (virsh resume)"
     if seen.accepted_at is None:
         return "and the guest never accepted" if seen.requested_at is not None else "and the guest could not be asked"
     if seen.progress_at is None:

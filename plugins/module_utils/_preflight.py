@@ -84,8 +84,11 @@ WAIVABLE = (
 
 
 def read_definition(xml: str) -> Definition:
-    """The relevant parts of a domain's live XML, as libvirt gives it."""
-    root = ET.fromstring(xml)
+    """The relevant parts of a domain's live XML, as libvirt gives it. Raises ValueError for what is none."""
+    try:
+        root = ET.fromstring(xml)
+    except ET.ParseError as error:
+        raise ValueError(f"its definition cannot be read: {error}") from None
     channel = root.find(f"./devices/channel/target[@name='{AGENT_CHANNEL}']")
     state = None if channel is None else channel.get("state")
     return Definition(
@@ -128,8 +131,8 @@ def traps(policy: Policy, facts: Facts) -> list[Trap]:
 
 
 def notes(policy: Policy, facts: Facts) -> list[Trap]:
-    """What changes the way of this domain's shutdown, and was not waived; nothing for a domain that is off."""
-    if facts.off:
+    """What changes the way of this domain's shutdown, and was not waived; nothing for one that is off or not known."""
+    if facts.off or facts.trouble:
         return []
     return [note for note in _notes(policy, facts) if note.id not in policy.waive]
 

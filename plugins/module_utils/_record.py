@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import math
 import xml.etree.ElementTree as ET
 
 NAMESPACE = "urn:winguest:shutdown:1"
@@ -130,7 +131,14 @@ def _past(element: ET.Element) -> Past:
         at=get["at"],
         outcome=get["outcome"],
         method=get.get("method", ""),
-        accept_seconds=None if accept is None else float(accept),
-        finish_seconds=float(get["finish_seconds"]),
-        save_seconds=None if save is None else float(save),
+        accept_seconds=None if accept is None else _seconds(accept),
+        finish_seconds=_seconds(get["finish_seconds"]),
+        save_seconds=None if save is None else _seconds(save),
     )
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not math.isfinite(seconds):
+        raise ValueError(f"{text[:20]!r} are no seconds")
+    return seconds

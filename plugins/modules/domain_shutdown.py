@@ -630,6 +630,7 @@ forecast:
 """
 
 import dataclasses
+import os
 import select
 import signal
 import time
@@ -798,6 +799,7 @@ def choose(params: t.Mapping[str, t.Any], connection: t.Any, wanted: list[Wanted
 
 def shut_down(module: AnsibleModule, wanted: list[Wanted], watch: Watch | None) -> dict[str, t.Any]:
     """Take up the domains, carry the run out unless in check mode, and return the results."""
+    spare = os.open(os.devnull, os.O_RDONLY)
     turns = Turns(make_rules(module.params), time.monotonic())
     inbox = Inbox()
     hypervisor = Hypervisor(module.params["uri"], inbox)
@@ -820,6 +822,7 @@ def shut_down(module: AnsibleModule, wanted: list[Wanted], watch: Watch | None) 
     else:
         run.carry_out()
     hypervisor.close()
+    os.close(spare)  # Ansible opens files to tell the results, and no other file descriptor may be left by now
     if run.unrecorded and not run.stopped:
         module.warn(f"The outcome could not be written into the metadata of: {', '.join(run.unrecorded)}.")
     results = [case.result() for case in run.cases]

@@ -224,7 +224,7 @@ class _Reader:
                 told = _domain_address.told(answer, plugged, source)
             except (libvirt.libvirtError, TimeLimit):
                 continue  # an agent that hangs, a driver without that source: the next one may know
-            except (ValueError, TypeError, AttributeError):
+            except (ValueError, TypeError, AttributeError, OverflowError):
                 continue  # a guest may answer anything
             usable = _domain_address.usable(told, plugged, self._source.wanted)
             if usable:

@@ -48,11 +48,11 @@ class GuestErrands:
         """Whether guests are being asked."""
         return self._unanswered > 0
 
-    def take(self, errands: t.Iterable[t.Mapping[str, t.Any]]) -> None:
-        """Begin those of the open errands that are new."""
-        for errand in errands:
-            number, guest = int(errand["number"]), str(errand["guest"])
-            if number in self._taken:
+    def take(self, errands: t.Any) -> None:
+        """Begin those of the open errands that are new, as the hypervisor tells them; what is no errand is left."""
+        for errand in errands if isinstance(errands, list) else ():
+            number, guest = (errand.get(key) if isinstance(errand, dict) else None for key in ("number", "guest"))
+            if not isinstance(number, int) or not isinstance(guest, str) or number in self._taken:
                 continue
             self._taken.add(number)
             self._unanswered += 1

@@ -46,6 +46,9 @@ from ansible_collections.winguest.shutdown.plugins.module_utils._reading import 
 from ansible_collections.winguest.shutdown.plugins.module_utils._record import timestamp
 
 DEFAULT_PROFILE = r"%SystemDrive%\Users\Default"
+FAILED = "f"
+"""The letter of a mark after a command that has failed."""
+
 MOUNT = "winguest-"
 r"""Stored hives are loaded as HKU\winguest-SID, so that one that was left behind is known again."""
 
@@ -54,6 +57,15 @@ Asked = t.TypeVar("Asked")
 
 TORN = re.compile("\ufffd{1,4}")
 """What becomes of a letter that is not whole, because what carries the output has cut it there."""
+
+LONGEST_LETTER = 4
+"""Characters that a letter which was torn may stand for."""
+
+MOST_TORN = 20
+"""Letters that may have been torn in a text that is to be known again."""
+
+LONGEST_WORDS = 500
+"""Characters of the words for what is not there, in which torn letters are looked for; real ones have a hundred."""
 
 
 class Part(t.NamedTuple):
@@ -85,9 +97,8 @@ class Answers:
         whole = TORN.split(text.strip())
         if len(whole) == 1:
             return whole[0] in self.not_found
-        pattern = re.compile(".{0,4}".join(map(re.escape, whole)))
         left = sum(map(len, whole))
-        return any(left * 2 > len(words) and pattern.fullmatch(words) for words in self.not_found)
+        return any(left <= len(words) < left * 2 and _torn(words, whole) for words in self.not_found)
 
     def seen(self, text: str, name: str) -> Seen:
         """What an answer of `reg query KEY /v NAME` says."""
@@ -106,6 +117,20 @@ class Answers:
             return Exists()
         # A key without values and keys of its own is answered with nothing at all.
         return Exists(True) if not said or said.startswith("HKEY_") else Exists(trouble=said[:300])
+
+
+def _torn(words: str, whole: t.Sequence[str]) -> bool:
+    """Whether these are the pieces that tearing letters leaves of words.
+
+    Both may be a hostile guest's, for which a regular expression could take for ever.
+    """
+    if len(words) > LONGEST_WORDS or len(whole) > MOST_TORN:
+        return False
+    ends = {len(whole[0])} if words.startswith(whole[0]) else set[int]()
+    for piece in whole[1:]:
+        begins = {end + gap for end in ends for gap in range(LONGEST_LETTER + 1)}
+        ends = {begin + len(piece) for begin in begins if words.startswith(piece, begin)}
+    return len(words) in ends
 
 
 class Statement:
@@ -155,6 +180,18 @@ def mark(tag: str = "") -> str:
 def answered(command: str, tag: str = "") -> str:
     """Run a command, and mark the end of what it prints."""
     return f"{said(command)}&{mark(tag)}"
+
+
+def judged(command: str) -> str:
+    """The same, with an f mark where the command has failed: for one whose silence or complaint could be an answer."""
+    return f"{said(command)}&{choice(mark(FAILED), mark())}"
+
+
+def failure(part: Part) -> str:
+    """Why a command that was judged has told nothing; empty where it has."""
+    if part.letter != FAILED:
+        return ""
+    return part.text.strip()[:300] or "the program that tells it has failed without a word"
 
 
 def group(body: str) -> str:
@@ -508,21 +545,22 @@ class Files(Statement):
 
 
 @dataclasses.dataclass(frozen=True)
-class Processes(Statement):
+class Processes(Query):
     """Whether programs run."""
 
     images: tuple[str, ...]
 
     def text(self) -> str:
         """A list of processes in comma-separated values; without any it is a sentence in the guest's language."""
-        query = answered('tasklist /fo csv /nh /fi "imagename eq %~v"')
+        query = judged('tasklist /fo csv /nh /fi "imagename eq %~v"')
         return loop(f"%v in ({items(self.images)})", query)
 
     def take(self, parts: list[Part], answers: Answers) -> None:
         """In the order of the images."""
         for image, part in paired(self.images, parts):
             there = any(line.casefold().startswith(f'"{image}",'.casefold()) for line in part.text.splitlines())
-            answers.reading.processes[image] = Exists(there, detail="running" if there else "")
+            exists = Exists(True, detail="running") if there else Exists(trouble=failure(part))
+            answers.reading.processes[image] = exists
 
     def pieces(self) -> list[Statement]:
         """One for each image."""
@@ -540,12 +578,12 @@ class RecentEvents(Statement):
         wanted = " ".join(f'"{_provider_and_ids(row)}"' for row in self.rows)
         since = f"TimeCreated[timediff(@SystemTime)<={self.rows[0].days * 86_400_000}]"
         query = f'/q:"*[System[Provider[@Name=\'%~v and {since}]]" /c:1 /rd:true /f:xml'
-        return loop(f"%v in ({wanted})", answered(f"wevtutil qe {items([self.rows[0].log])} {query}"))
+        return loop(f"%v in ({wanted})", judged(f"wevtutil qe {items([self.rows[0].log])} {query}"))
 
     def take(self, parts: list[Part], answers: Answers) -> None:
         """For each nothing, an event, or an error in the guest's language."""
         for row, part in paired(self.rows, parts):
-            answers.reading.events[row] = _newest(row, part.text.strip())
+            answers.reading.events[row] = _newest(row, part.text.strip(), failure(part))
 
     def pieces(self) -> list[Statement]:
         """One for each row."""
@@ -558,9 +596,9 @@ def _provider_and_ids(row: Events) -> str:
     return f"{row.provider}'] and {ids if len(row.ids) == 1 else f'({ids})'}"
 
 
-def _newest(row: Events, text: str) -> Exists:
+def _newest(row: Events, text: str, trouble: str) -> Exists:
     if not text:
-        return Exists()
+        return Exists(trouble=trouble)
     parsed = parse(text)
     if parsed.said or parsed.malformed or len(parsed.events) != 1:
         return Exists(trouble=parsed.said or "the answer cannot be understood")

@@ -114,17 +114,17 @@ class _Rows:
         """Give a host of the inventory its row."""
         name = str(facts.get("winguest_domain") or host)
         uuid = str(facts.get("winguest_uuid") or "")
-        hypervisor = facts.get("winguest_hypervisor")
+        hypervisor = None if facts.get("winguest_hypervisor") is None else str(facts["winguest_hypervisor"])
         found = self._find("uuid", uuid, hypervisor) if uuid else []
         found = found or self._find("name", name, hypervisor)
         if len(found) == 1 and found[0].host is None:
             row = found[0]
         else:
-            row = _Row(None if hypervisor is None else str(hypervisor), name, uuid, self._why(found, name, hypervisor))
+            row = _Row(hypervisor, name, uuid, self._why(found, name, hypervisor))
             self.all.append(row)
         row.host, row.facts = host, facts
 
-    def _find(self, key: str, value: str, hypervisor: t.Any) -> list[_Row]:
+    def _find(self, key: str, value: str, hypervisor: str | None) -> list[_Row]:
         return [row for row in self._by.get((key, value), []) if hypervisor in (None, row.hypervisor)]
 
     def _row(self, hypervisor: str, name: str, uuid: str) -> _Row:
@@ -137,7 +137,7 @@ class _Rows:
             self._by.setdefault((key, value), []).append(row)
         return row
 
-    def _why(self, found: t.Sequence[_Row], name: str, hypervisor: t.Any) -> str:
+    def _why(self, found: t.Sequence[_Row], name: str, hypervisor: str | None) -> str:
         """Why a host of the inventory has no domain of its own."""
         if len(found) > 1:
             at = ", ".join(sorted(str(row.hypervisor) for row in found))
@@ -150,7 +150,7 @@ class _Rows:
             return f"no hypervisor has told of a domain {name}: set winguest_hypervisor, and winguest_domain if need be"
         if hypervisor not in self._hypervisors:
             return f"its hypervisor {hypervisor} had no part in the run"
-        why = trouble(self._hypervisors[str(hypervisor)])
+        why = trouble(self._hypervisors[hypervisor])
         return f"{hypervisor}: {why}" if why else f"{hypervisor} was not asked about a domain {name}"
 
 

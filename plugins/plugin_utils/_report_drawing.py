@@ -12,6 +12,7 @@ timeline of a later version is drawn with fewer of them.
 from __future__ import annotations
 
 import datetime
+import math
 import re
 import typing as t
 
@@ -51,7 +52,9 @@ def draw(domain: Entry, in_guest: Entry | None = None) -> dict[str, t.Any] | Non
 
     in_guest: what Windows answered to a request of guest_shutdown, drawn where it tells its time.
     """
-    entries = [entry for entry in domain.get("timeline") or [] if _number(entry.get("seconds")) is not None]
+    timeline = domain.get("timeline")
+    told = [entry for entry in timeline if isinstance(entry, t.Mapping)] if isinstance(timeline, list) else []
+    entries = [entry for entry in told if _number(entry.get("seconds")) is not None]
     if not entries:
         return None
     drawing = _Drawing(float(entries[0]["seconds"]))
@@ -210,6 +213,7 @@ def _clocks(domain: Entry, drawing: _Drawing) -> list[dict[str, t.Any]]:
 
 def _number(value: t.Any) -> float | None:
     try:
-        return None if value is None else float(value)
-    except (TypeError, ValueError):
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
         return None
+    return number if math.isfinite(number) else None

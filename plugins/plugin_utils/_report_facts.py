@@ -24,6 +24,9 @@ LONGEST_TEXT = 4000
 
 DEEPEST = 30
 
+LARGEST = 1 << 64
+"""The largest number that is one."""
+
 Facts = dict[str, t.Any]
 
 
@@ -49,7 +52,7 @@ def plain(value: t.Any, depth: int = 0) -> t.Any:
     if isinstance(value, str):
         return _text(value)
     if isinstance(value, int):
-        return int(value)
+        return int(value) if abs(value) <= LARGEST else "(a number too large)"
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else str(float(value))
     if depth >= DEEPEST:

@@ -34,7 +34,7 @@ def page(document: str, skeleton: str, styles: t.Sequence[str], scripts: t.Seque
     try:
         told = json.loads(document)
         title = str(told["title"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise PageError(f"the input is no report as JSON: {error!r}") from error
     style, script = _part("style", styles), _part("script", scripts)
     return string.Template(skeleton).substitute(

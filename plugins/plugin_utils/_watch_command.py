@@ -11,6 +11,8 @@ One command is a sign of life, waits for the run's end, and tells how far it is,
 from __future__ import annotations
 
 import json
+import math
+import re
 import shlex
 import typing as t
 
@@ -54,14 +56,23 @@ class Answer(t.NamedTuple):
     ending: str = ""
     output: str = ""
 
+    @property
+    def status(self) -> int:
+        """The exit status of a run that has ended by itself; 1 for all others."""
+        exited = re.fullmatch(r"exit ([0-9]{1,3})", self.ending)
+        return int(exited[1]) if exited else 1
+
 
 def ticket_in(output: str) -> Ticket | None:
     """The ticket of a run that went into the background, if that is what a module's output says."""
-    for line in output.splitlines():
-        if line.startswith(MARK):
-            told = json.loads(line[len(MARK) :])
-            return Ticket(**{name: kind(told[name]) for name, kind in KINDS.items()})
-    return None
+    line = next((line for line in output.splitlines() if line.startswith(MARK)), "")
+    told = _document(line[len(MARK) :])
+    try:
+        ticket = Ticket(**{name: kind(told[name]) for name, kind in KINDS.items()})
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None
+    whole = ticket.pid > 0 and all(map(math.isfinite, (ticket.progress_interval, ticket.controller_timeout)))
+    return ticket if whole else None
 
 
 def look(ticket: Ticket, wait: int) -> str:
@@ -105,6 +116,6 @@ def read(output: str) -> Answer | None:
 def _document(text: str) -> t.Mapping[str, t.Any]:
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return NOTHING
     return found if isinstance(found, dict) else NOTHING

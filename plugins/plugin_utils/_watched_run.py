@@ -126,7 +126,7 @@ class WatchedRun(ActionBase):
 
     def _do_errands(self, ticket: Ticket, answer: Answer) -> None:
         """Begin what the run cannot do by itself, and tell it what came of what has ended."""
-        self._errands.take(answer.progress.get("errands") or [])
+        self._errands.take(answer.progress.get("errands"))
         for number, text in self._errands.answers():
             try:
                 super()._low_level_execute_command(_watch_command.answer(ticket, number, text))
@@ -147,12 +147,11 @@ class WatchedRun(ActionBase):
                 f"the run on the hypervisor has left no result ({ticket.folder} is {answer.state}): its processes were "
                 "killed or the host was restarted; what is on record of each domain tells domain_shutdown_info"
             )
-        status = answer.ending.rpartition(" ")[2] if answer.ending.startswith("exit ") else "1"
         if answer.ending.startswith("killed"):
             errors = f"the run on the hypervisor was {answer.ending}\n{errors}"
         output = answer.output
         return {
-            "rc": int(status),
+            "rc": answer.status,
             "stdout": output,
             "stdout_lines": output.splitlines(),
             "stderr": errors,
@@ -180,7 +179,7 @@ class Shown:
             return
         try:
             self._show(answer.progress)
-        except (KeyError, TypeError, ValueError) as error:  # whatever the file says, the run goes on
+        except Exception as error:  # whatever the file says, the run goes on
             display.vvv(f"progress cannot be shown: {error!r}", host=self._host)
 
     def _show(self, document: t.Mapping[str, t.Any]) -> None:

@@ -21,7 +21,12 @@ from ansible.playbook.play_context import PlayContext
 from ansible.playbook.task import Task
 from ansible.plugins.loader import connection_loader
 from ansible.template import Templar
-from ansible_collections.winguest.shutdown.plugins.action import guest_readiness, guest_readiness_info, guest_shutdown
+from ansible_collections.winguest.shutdown.plugins.action import (
+    guest_readiness,
+    guest_readiness_info,
+    guest_shutdown,
+    guest_shutdown_info,
+)
 from ansible_collections.winguest.shutdown.plugins.module_utils._catalogue import Row
 from ansible_collections.winguest.shutdown.plugins.plugin_utils import _guest_readiness
 
@@ -29,7 +34,7 @@ from bed.windows.guest import SimulatedWindows
 
 ACTIONS = {
     f"winguest.shutdown.{module.__name__.rpartition('.')[2]}": module.ActionModule
-    for module in (guest_readiness, guest_readiness_info, guest_shutdown)
+    for module in (guest_readiness, guest_readiness_info, guest_shutdown, guest_shutdown_info)
 }
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 

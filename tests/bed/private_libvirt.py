@@ -124,6 +124,13 @@ class PrivateLibvirt:
         """libvirt's test driver in this daemon; its state lasts while a connection to it is open."""
         return f"test+unix:///default?socket={self.directory}/libvirt-sock"
 
+    @property
+    def daemon_pid(self) -> int:
+        """The process id of libvirtd."""
+        if self._daemon_pid is None:
+            raise PrivateLibvirtError("libvirtd is not running: start_daemon() first.")
+        return self._daemon_pid
+
     def start(self) -> None:
         """Make the folder and the namespaces, and start the daemon."""
         if self._directory is not None:

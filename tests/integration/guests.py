@@ -13,8 +13,9 @@ from bed.acpi_guest import DiskState, disk_state
 from bed.windows.guest import SimulatedWindows
 from bed.windows.model import Decision
 
-AUDIT, MEND, SHUT_DOWN = (
-    f"winguest.shutdown.{name}" for name in ("guest_readiness_info", "guest_readiness", "guest_shutdown")
+AUDIT, MEND, SHUT_DOWN, HISTORY = (
+    f"winguest.shutdown.{name}"
+    for name in ("guest_readiness_info", "guest_readiness", "guest_shutdown", "guest_shutdown_info")
 )
 PATIENCE = 60.0
 

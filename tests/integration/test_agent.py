@@ -8,6 +8,7 @@ from __future__ import annotations
 from bed.agent_guest import FilesystemState, filesystem_state
 from bed.guests import AcpiGuest, AgentGuest
 from integration.conftest import Hypervisor
+from integration.faults import fault
 
 
 def test_the_agent_is_asked_when_the_button_brings_nothing(hypervisor: Hypervisor) -> None:
@@ -26,6 +27,7 @@ def test_a_stopping_agent_is_acceptance_and_ends_the_presses(hypervisor: Hypervi
     assert answer["slow-button"]["presses"] <= 4
 
 
+@fault("agent_absent")
 def test_an_absent_agent_gives_way_to_the_button(hypervisor: Hypervisor) -> None:
     hypervisor.start(AgentGuest("no-agent", "agent=absent"))
     answer = hypervisor.shut_down("no-agent", methods=["agent", "acpi"], timeout=60)
@@ -33,6 +35,7 @@ def test_an_absent_agent_gives_way_to_the_button(hypervisor: Hypervisor) -> None
     assert answer["no-agent"]["method"] == "acpi"
 
 
+@fault("agent_absent")
 def test_a_hung_agent_gives_way_to_the_button(hypervisor: Hypervisor) -> None:
     hypervisor.start(AgentGuest("hung-agent", "agent=hung agent_after=1"))
     hypervisor.bed.wait_for("hung-agent", "agent hung")
@@ -41,6 +44,7 @@ def test_a_hung_agent_gives_way_to_the_button(hypervisor: Hypervisor) -> None:
     assert answer["hung-agent"]["method"] == "acpi"
 
 
+@fault("agent_absent")
 def test_an_agent_that_died_gives_way_to_the_button(hypervisor: Hypervisor) -> None:
     hypervisor.start(AgentGuest("dead-agent", "agent=dies agent_after=1"))
     hypervisor.bed.wait_for("dead-agent", "agent died")
@@ -49,6 +53,7 @@ def test_an_agent_that_died_gives_way_to_the_button(hypervisor: Hypervisor) -> N
     assert answer["dead-agent"]["method"] == "acpi"
 
 
+@fault("agent_blocks")
 def test_agents_that_block_for_a_minute_delay_nobody(own_hypervisor: Hypervisor) -> None:
     """libvirt's agent call blocks for 60 s when a guest takes the request and does nothing."""
     hypervisor = own_hypervisor

@@ -12,11 +12,13 @@ import time
 import pytest
 from bed.guests import AcpiGuest
 from integration.conftest import Hypervisor
+from integration.faults import fault
 
 MOMENTS = 20
 CLOCKS = {"timeout": 3, "max_timeout": 3, "accept_timeout": 3, "on_timeout": "force"}
 
 
+@fault("run_killed")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_a_signal_ends_the_run_and_nothing_is_forced(hypervisor: Hypervisor, number: signal.Signals) -> None:
     name = number.name.lower()
@@ -35,6 +37,7 @@ def test_a_signal_ends_the_run_and_nothing_is_forced(hypervisor: Hypervisor, num
     assert hypervisor.running(name)
 
 
+@fault("run_killed")
 def test_a_run_whose_results_nobody_waits_for_forces_nothing(hypervisor: Hypervisor) -> None:
     """When the controller, or the connection to it, goes away, the module gets no signal, only a closed pipe."""
     hypervisor.start(AcpiGuest("cut-off", "press=hang"))
@@ -48,6 +51,7 @@ def test_a_run_whose_results_nobody_waits_for_forces_nothing(hypervisor: Hypervi
     assert hypervisor.running("cut-off")
 
 
+@fault("run_killed")
 def test_killed_at_random_moments_nothing_is_destroyed_afterwards(own_hypervisor: Hypervisor) -> None:
     """Whatever the module had asked libvirt for when it was killed may still happen; nothing after that may.
 

@@ -19,6 +19,7 @@ from ansible_collections.winguest.shutdown.plugins.module_utils._record import R
 from bed import watched
 from bed.guests import AcpiGuest
 from integration.conftest import Hypervisor
+from integration.faults import fault
 
 MOMENTS = 20
 LIMIT = 4
@@ -66,6 +67,7 @@ def kill_its_controller(hypervisor: Hypervisor, name: str, moment: float) -> boo
     return on
 
 
+@fault("controller_gone")
 @pytest.mark.timeout(240)
 def test_killed_at_random_moments_nothing_is_forced_afterwards(own_hypervisor: Hypervisor) -> None:
     """The moments are from the first request until after the force; 20 controllers, each with its own guest.
@@ -92,6 +94,7 @@ def test_killed_at_random_moments_nothing_is_forced_afterwards(own_hypervisor: H
         assert recorded.reason.startswith(GONE)
 
 
+@fault("controller_gone", "two_operators")
 def test_a_controller_that_hangs_is_gone_for_good_and_the_next_run_may_act(hypervisor: Hypervisor) -> None:
     hypervisor.start(AcpiGuest("frozen", "press=hang"))
     clocks = {**ABOUT_TO_FORCE, "timeout": 30, "max_timeout": 30}
@@ -121,6 +124,7 @@ def test_a_controller_that_hangs_is_gone_for_good_and_the_next_run_may_act(hyper
     assert hypervisor.running("frozen")
 
 
+@fault("controller_gone")
 def test_a_guest_that_goes_off_after_the_controller_is_gone_is_graceful(hypervisor: Hypervisor) -> None:
     hypervisor.start(AcpiGuest("late", "press=obey delay=14000"))
     clocks = {**ABOUT_TO_FORCE, "timeout": 60, "max_timeout": 60}
@@ -135,6 +139,7 @@ def test_a_guest_that_goes_off_after_the_controller_is_gone_is_graceful(hypervis
     assert recorded is not None and not recorded.outstanding
 
 
+@fault("controller_gone")
 @pytest.mark.parametrize("for_long", [False, True])
 def test_a_network_that_is_cut(hypervisor: Hypervisor, tmp_path: Path, for_long: bool) -> None:
     """For less than controller_timeout the run goes on; for longer it only watches, and is still waited for."""

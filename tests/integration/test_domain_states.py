@@ -5,14 +5,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import subprocess
 import time
-import xml.etree.ElementTree as ET
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +16,9 @@ import libvirt_qemu
 from ansible_collections.winguest.shutdown.plugins.module_utils import _acts
 from bed.acpi_guest import DiskState, disk_state
 from bed.guests import AcpiGuest, AgentGuest
+from bed.served_disk import fails_once, new_image, on_served_disk, served
 from integration.conftest import Hypervisor
+from integration.faults import fault
 from integration.rows import (
     KEPT,
     LIVE,
@@ -117,6 +114,7 @@ def define_crashing(hypervisor: Hypervisor, name: str, on_crash: str) -> None:
     restart(hypervisor, name)
 
 
+@fault("guest_crashes")
 @shows("domain_crashed")
 def test_a_crash_that_is_kept(hypervisor: Hypervisor) -> None:
     define_crashing(hypervisor, "fallen", "preserve")
@@ -141,6 +139,7 @@ def test_a_crash_that_is_kept(hypervisor: Hypervisor) -> None:
     assert shut_down(hypervisor, "fallen").outcome("fallen") == "graceful"
 
 
+@fault("guest_crashes")
 @shows("domain_on_crash")
 def test_a_crash_that_restarts(hypervisor: Hypervisor) -> None:
     """A guest that crashes at each shutdown can never be shut down, since it is started anew; then it stays off."""
@@ -161,49 +160,15 @@ def test_a_crash_that_restarts(hypervisor: Hypervisor) -> None:
 # ---- storage
 
 
-@contextmanager
-def served(folder: Path, name: str, options: dict[str, Any]) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """An image behind qemu-nbd, as the <source> of a disk, and the server."""
-    path = folder / f"{name}.nbd"
-    server = subprocess.Popen(["qemu-nbd", "--persistent", "--socket", str(path), f"json:{json.dumps(options)}"])
-    try:
-        deadline = time.monotonic() + 20
-        while not path.exists():
-            assert time.monotonic() < deadline and server.poll() is None, "qemu-nbd did not start"
-            time.sleep(0.05)
-        yield f"<source protocol='nbd'><host transport='unix' socket='{path}'/></source>", server
-    finally:
-        server.send_signal(signal.SIGCONT)
-        server.terminate()
-        server.wait(20)
-
-
-def new_image(folder: Path, name: str) -> dict[str, Any]:
-    """An empty image, for QEMU."""
-    image = folder / f"{name}.img"
-    image.write_bytes(bytes(1 << 20))
-    return {"driver": "file", "filename": str(image)}
-
-
+@fault("storage_error")
 @shows("domain_ioerror")
 def test_a_storage_error(hypervisor: Hypervisor) -> None:
     """QEMU stops the guest when its disk fails to write, here once; resumed, it writes what it could not."""
     folder = hypervisor.bed.directory
     image = new_image(folder, "stuck")
-    error = {"event": "none", "iotype": "write", "errno": 28, "once": True}
-    options = {"driver": "raw", "file": {"driver": "blkdebug", "image": image, "inject-error": [error]}}
-    with served(folder, "stuck", options) as (source, dummy_server):
+    with served(folder, "stuck", fails_once(image)) as (source, dummy_server):
         xml = AcpiGuest("stuck", sleep_states=False).xml(folder, hypervisor.bed.cache)
-        definition = ET.fromstring(xml)
-        disk = definition.find("./devices/disk")
-        assert disk is not None
-        disk.set("type", "network")
-        old, driver = disk.find("source"), disk.find("driver")
-        assert old is not None and driver is not None
-        disk.remove(old)
-        disk.append(ET.fromstring(source))
-        driver.set("error_policy", "stop")
-        stuck = hypervisor.bed.connection.defineXML(ET.tostring(definition, encoding="unicode"))
+        stuck = hypervisor.bed.connection.defineXML(on_served_disk(xml, source))
         hypervisor.domains.append(stuck)
         stuck.create()
         wait_for_state(hypervisor, "stuck", libvirt.VIR_DOMAIN_PAUSED)
@@ -219,6 +184,7 @@ def test_a_storage_error(hypervisor: Hypervisor) -> None:
         assert disk_state(Path(image["filename"])) is DiskState.CLEAN
 
 
+@fault("storage_slow")
 @shows("domain_shutting_down")
 def test_a_qemu_that_is_still_flushing(hypervisor: Hypervisor) -> None:
     """A guest that has powered off, and whose QEMU has to wait for its storage, here a second disk: nothing ends it."""

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import collections
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from ansible.errors import AnsibleConnectionFailure
 from ansible_collections.winguest.shutdown.plugins.module_utils._catalogue import Row
 from ansible_collections.winguest.shutdown.plugins.module_utils._catalogue_rows import ROWS
+from ansible_collections.winguest.shutdown.plugins.plugin_utils._windows_shell import LONGEST_OUTPUT
 from bed.ansible_run import play
 from bed.guest_action import act
 from bed.guests import Bed
@@ -21,6 +23,7 @@ from bed.windows.blockers import OBEDIENT
 from bed.windows.commands import Answer, Invocation, faults
 from bed.windows.commands.types import Windows
 from bed.windows.endpoint.faults import (
+    Fault,
     access_denied,
     cut_after,
     cut_before,
@@ -29,6 +32,7 @@ from bed.windows.endpoint.faults import (
     half_xml,
     http_error,
     huge,
+    hung,
     nth,
     quota,
     shell_gone,
@@ -38,6 +42,7 @@ from bed.windows.endpoint.faults import (
 )
 from bed.windows.guest import SimulatedWindows
 from bed.windows.places import contents, loaded, places, put, value
+from integration.faults import fault
 from integration.guests import MEND
 
 pytestmark = pytest.mark.xdist_group("faults")  # so that they share the guest of this module
@@ -89,18 +94,10 @@ def is_right(guest: SimulatedWindows, ident: str) -> bool:
 
 OVERCOME = {
     "every answer is late": every("Receive", slow(0.5)),
-    "the first command is lost": nth("Command", 1, cut_before()),
-    "the first command's answer is lost": nth("Command", 1, cut_after()),
-    "the first output is lost on the way to the guest": nth("Receive", 1, cut_before()),
-    "the first output is lost on the way back": nth("Receive", 1, cut_after()),
     "the first output is cut off": nth("Receive", 1, truncated()),
     "the first output is half a message": nth("Receive", 1, half_xml()),
     "the first output is no message at all": nth("Receive", 1, garbage()),
-    "the writes are lost": nth("Command", 2, cut_before()),
-    "the writes are done and nobody says so": nth("Command", 2, cut_after()),
-    "the last output is lost": nth("Receive", 2, cut_after()),
     "the end of a command is not taken": every("Signal", http_error(500)),
-    "the connection breaks at the end of a command": nth("Signal", 1, cut_after()),
     "the shell cannot be closed": every("Delete", http_error(500)),
     "the shell is gone": nth("Command", 2, shell_gone()),
     "too many operations": nth("Command", 2, quota()),
@@ -109,6 +106,7 @@ OVERCOME = {
 }
 
 
+@fault("winrm_slow", "winrm_cut", "winrm_fault")
 @pytest.mark.parametrize("what", OVERCOME)
 def test_what_goes_wrong_once_is_overcome(guest: SimulatedWindows, what: str) -> None:
     guest.network.forget_requests()
@@ -120,6 +118,58 @@ def test_what_goes_wrong_once_is_overcome(guest: SimulatedWindows, what: str) ->
     assert result["changed"]
 
 
+@fault("winrm_cut")
+@pytest.mark.parametrize("cut", [cut_before(), cut_after()], ids=["before", "after"])
+def test_a_connection_that_is_cut_once_at_any_stage(guest: SimulatedWindows, cut: Fault) -> None:
+    """At every request of a run there is: either before anything was written, or it is overcome."""
+    guest.network.forget_requests()
+    assert "failed" not in mend(guest)
+    stages = collections.Counter(request.action for request in guest.network.requests)
+    assert stages.keys() == {"Create", "Command", "Receive", "Signal", "Delete"}
+    for action, count in stages.items():
+        for number in range(1, count + 1):
+            for ident, data in WRONG.items():
+                put(guest, ROW[ident], data)
+            guest.network.forget_requests()
+            guest.network.misbehave(nth(action, number, cut))
+            try:
+                result = mend(guest)
+            except AnsibleConnectionFailure:
+                assert action == "Create" and not any(is_right(guest, ident) for ident in WRONG)
+                continue
+            assert "failed" not in result, (action, number, result["msg"])
+            assert result["changed"] and all(is_right(guest, ident) for ident in WRONG), (action, number)
+
+
+IMPATIENT = {"ansible_winrm_operation_timeout_sec": 1, "ansible_winrm_read_timeout_sec": 2}
+
+
+@fault("winrm_hung")
+def test_a_service_that_does_not_answer_once_is_asked_anew(guest: SimulatedWindows) -> None:
+    guest.network.forget_requests()
+    guest.network.misbehave(nth("Receive", 1, hung()))
+    assert states(mend(guest, variables=IMPATIENT)) == {LOGON: {"fixed"}, STAYS: {"fixed"}}
+
+
+@fault("winrm_hung")
+def test_a_service_that_never_answers_is_given_up(guest: SimulatedWindows) -> None:
+    guest.network.forget_requests()
+    guest.network.misbehave(every("Receive", hung()))
+    result = mend(guest, variables=IMPATIENT)
+    assert result["failed"] and not result.get("changed")
+    assert "So it did before, with the same command" in result["msg"] and "run this again" in result["msg"]
+    assert not any(is_right(guest, ident) for ident in WRONG)
+
+
+@fault("winrm_flood")
+def test_megabytes_in_place_of_every_answer_leave_all_unread_and_write_nothing(guest: SimulatedWindows) -> None:
+    guest.network.forget_requests()
+    guest.network.misbehave(every("Receive", huge(LONGEST_OUTPUT + 1, instead=True)))
+    result = mend(guest, [ROW[LOGON]])
+    assert states(result) == {LOGON: {"unreadable"}}
+    assert not result["changed"] and not is_right(guest, LOGON)
+
+
 GIVES_UP: dict[str, tuple[Any, list[str]]] = {
     "no output ever arrives": (every("Receive", cut_after()), ["So it did before, with the same command", "run this"]),
     "all output is half a message": (every("Receive", half_xml()), ["So it did before"]),
@@ -128,6 +178,7 @@ GIVES_UP: dict[str, tuple[Any, list[str]]] = {
 }
 
 
+@fault("winrm_cut", "winrm_fault")
 @pytest.mark.parametrize("what", GIVES_UP)
 def test_what_goes_on_being_wrong_is_a_failure_that_says_so(guest: SimulatedWindows, what: str) -> None:
     fault, words = GIVES_UP[what]
@@ -140,6 +191,7 @@ def test_what_goes_on_being_wrong_is_a_failure_that_says_so(guest: SimulatedWind
     assert "\x1b" not in result["msg"]
 
 
+@fault("winrm_fault")
 def test_a_failure_after_the_first_writes_says_that_they_may_have_been_made(guest: SimulatedWindows) -> None:
     guest.network.forget_requests()
     guest.network.misbehave(lambda action, number: http_error(500) if action == "Command" and number > 1 else None)
@@ -150,12 +202,14 @@ def test_a_failure_after_the_first_writes_says_that_they_may_have_been_made(gues
     assert set(states(mend(guest))[LOGON]) == {"fixed"}
 
 
+@fault("winrm_fault")
 def test_a_service_that_takes_no_shell_is_a_guest_that_cannot_be_reached(guest: SimulatedWindows) -> None:
     guest.network.misbehave(every("Create", http_error(500)))
     with pytest.raises(AnsibleConnectionFailure):
         mend(guest)
 
 
+@fault("winrm_slow")
 def test_a_command_that_takes_too_long_is_ended(guest: SimulatedWindows) -> None:
     guest.faults = [faults.slow("reg", 30)]
     timeouts = {"ansible_winrm_operation_timeout_sec": 1, "ansible_winrm_read_timeout_sec": 20}
@@ -164,6 +218,7 @@ def test_a_command_that_takes_too_long_is_ended(guest: SimulatedWindows) -> None
     assert not any(is_right(guest, ident) for ident in WRONG)
 
 
+@fault("winrm_flood")
 def test_megabytes_of_a_value_hide_no_other(guest: SimulatedWindows) -> None:
     """Of what a guest prints, a megabyte is read; the value is left unread, and what comes after it is asked again."""
     (place,) = places(ROW[LOGON])
@@ -179,6 +234,7 @@ def test_megabytes_of_a_value_hide_no_other(guest: SimulatedWindows) -> None:
     assert "failed" not in result and is_right(guest, STAYS)
 
 
+@fault("winrm_flood")
 def test_megabytes_that_the_service_adds_are_not_read_for_ever(guest: SimulatedWindows) -> None:
     guest.network.forget_requests()
     guest.network.misbehave(nth("Receive", 1, huge(MEGABYTES)))
@@ -186,6 +242,7 @@ def test_megabytes_that_the_service_adds_are_not_read_for_ever(guest: SimulatedW
     assert "failed" not in result and all(is_right(guest, ident) for ident in WRONG)
 
 
+@fault("registry_refused")
 def test_a_key_that_may_not_be_written_is_named_and_all_else_is_mended(guest: SimulatedWindows) -> None:
     (place,) = places(ROW[LOGON])
     guest.faults = [faults.refuse_writes(place.key)]
@@ -197,6 +254,7 @@ def test_a_key_that_may_not_be_written_is_named_and_all_else_is_mended(guest: Si
     assert is_right(guest, STAYS) and not is_right(guest, LOGON)
 
 
+@fault("registry_refused")
 def test_a_key_that_may_not_be_read_is_unreadable_and_left_alone(guest: SimulatedWindows) -> None:
     (place,) = places(ROW[LOGON])
     guest.faults = [faults.refuse_all(place.key)]
@@ -206,6 +264,7 @@ def test_a_key_that_may_not_be_read_is_unreadable_and_left_alone(guest: Simulate
     assert "Access is denied" in finding["detail"] and "failed" not in result
 
 
+@fault("registry_refused")
 def test_a_write_that_is_refused_once_is_tried_once_more(guest: SimulatedWindows) -> None:
     """A virus scanner may hold a key or a hive for a moment."""
     refusals: list[Invocation] = []
@@ -223,6 +282,20 @@ def test_a_write_that_is_refused_once_is_tried_once_more(guest: SimulatedWindows
     assert states(result) == {LOGON: {"fixed"}, STAYS: {"fixed"}} and "failed" not in result
 
 
+@fault("program_fails")
+def test_a_program_that_fails_is_not_taken_for_one_that_finds_nothing(guest: SimulatedWindows) -> None:
+    rows = [ROW["modules_installer_running"], ROW["threat_not_removed"]]
+    assert set().union(*states(mend(guest, rows)).values()) == {"ok"}
+    said = "This program is blocked by group policy."
+    guest.faults = [
+        faults.answer("tasklist", Answer(errors=f"{said}\n", status=1)),
+        faults.answer("wevtutil", Answer(status=1)),
+    ]
+    told = {finding["id"]: (finding["state"], finding["detail"]) for finding in mend(guest, rows)["findings"]}
+    assert told["modules_installer_running"] == ("unreadable", said)
+    assert told["threat_not_removed"] == ("unreadable", "the program that tells it has failed without a word")
+
+
 class LostOutput:
     """A fault: what so many commands have printed is lost, because their file cannot be read at their end."""
 
@@ -237,6 +310,7 @@ class LostOutput:
         return None
 
 
+@fault("output_lost")
 def test_output_that_is_lost_is_asked_for_again(guest: SimulatedWindows) -> None:
     """What the guest has printed so far is gone from the file of the output: all of it, twice."""
     lost = LostOutput(guest, 2)
@@ -265,6 +339,7 @@ class Reboot:
         self.windows.start()
 
 
+@fault("guest_reboots")
 def test_a_guest_that_reboots_in_the_middle_is_mended_when_it_is_back(guest: SimulatedWindows) -> None:
     boots = guest.boots
     put(guest, ROW[USERS], "0")
@@ -279,6 +354,7 @@ def test_a_guest_that_reboots_in_the_middle_is_mended_when_it_is_back(guest: Sim
     assert all(is_right(guest, ident) for ident in (*WRONG, USERS))
 
 
+@fault("winrm_down", "credentials_wrong")
 def test_guests_that_cannot_be_reached_are_results_and_not_the_end_of_the_run(
     guest: SimulatedWindows, shared_bed: Bed
 ) -> None:

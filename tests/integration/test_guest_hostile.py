@@ -33,6 +33,7 @@ from bed.windows.places import loaded, put, put_value
 from bed.windows.snapshot import Value
 from bed.windows.systems import ALICE, BJOERN
 from bed.windows.typed import expandable, string, strings
+from integration.faults import fault
 from integration.guests import MEND, SHUT_DOWN
 
 pytestmark = [pytest.mark.xdist_group("hostile"), pytest.mark.timeout(300)]
@@ -194,6 +195,7 @@ def guest(shared_guest: SimulatedWindows, undisturbed: Seen) -> Iterator[Simulat
     assert shared_guest.decisions == [] and shared_guest.boots == 1
 
 
+@fault("guest_hostile")
 @pytest.mark.parametrize("number", ROUNDS)
 def test_what_is_in_a_value_changes_nothing_else(guest: SimulatedWindows, undisturbed: Seen, number: int) -> None:
     texts = itertools.islice(itertools.cycle(TEXTS), number * len(ATTACKED), None)
@@ -254,6 +256,7 @@ FORGED_PROFILES = {
 }
 
 
+@fault("guest_hostile")
 def test_forged_schemes_and_profiles_are_neither_written_nor_believed(
     guest: SimulatedWindows, undisturbed: Seen
 ) -> None:
@@ -280,6 +283,7 @@ def test_forged_schemes_and_profiles_are_neither_written_nor_believed(
     assert {(program, arguments[0]) for program, arguments in more} <= {("reg", "query"), ("reg", "load")}
 
 
+@fault("guest_hostile")
 def test_marks_that_are_forged_while_it_runs_move_no_answer_to_another_question(
     guest: SimulatedWindows, undisturbed: Seen
 ) -> None:
@@ -303,6 +307,7 @@ def test_marks_that_are_forged_while_it_runs_move_no_answer_to_another_question(
     assert {ident for ident, dummy in differing(now.found, undisturbed.found)} <= own
 
 
+@fault("guest_hostile")
 def test_nothing_that_steers_a_terminal_gets_to_it(guest: SimulatedWindows) -> None:
     """Not from values, keys and folders, nor from what programs print when they fail, nor from the service itself."""
     for key, name in (*ATTACKED, (keys.WINDOWS_NT, "ProductName")):

@@ -29,6 +29,7 @@ from bed.windows.situation import Session
 from bed.windows.snapshot import Value
 from bed.windows.systems import ADMINISTRATOR, ALICE, BJOERN, NEW_USER
 from bed.windows.typed import dword, string
+from integration.faults import fault
 from integration.guests import AUDIT, MEND
 
 pytestmark = pytest.mark.xdist_group("readiness")  # so that they share the guest of this module
@@ -314,6 +315,7 @@ def test_hives_are_loaded_and_stored_and_those_of_nobody_yet(guest: SimulatedWin
     assert guest.read_profile(BJOERN, DESKTOP, TASKS) == guest.read_profile(NEW_USER, DESKTOP, TASKS) == string("1")
 
 
+@fault("hive_interrupted")
 def test_what_an_earlier_run_has_left_loaded_is_unloaded(guest: SimulatedWindows) -> None:
     put(guest, ROW[USERS], "0")
     guest.registry.load(MOUNT, BJOERNS_HIVE)
@@ -322,6 +324,7 @@ def test_what_an_earlier_run_has_left_loaded_is_unloaded(guest: SimulatedWindows
     assert MOUNT.partition("\\")[2] not in loaded(guest)
 
 
+@fault("hive_refused")
 def test_a_hive_that_is_no_hive_is_unreadable_and_all_else_is_mended(guest: SimulatedWindows) -> None:
     put(guest, ROW[USERS], "0")
     put(guest, ROW[LOGON], 0)
@@ -340,6 +343,7 @@ def test_a_hive_that_is_no_hive_is_unreadable_and_all_else_is_mended(guest: Simu
     assert guest.read_profile(BJOERN, DESKTOP, TASKS) == string("0")
 
 
+@fault("hive_refused")
 def test_without_the_right_to_load_hives_stored_ones_are_unreadable_with_the_programs_words(
     guest: SimulatedWindows,
 ) -> None:
@@ -352,6 +356,7 @@ def test_without_the_right_to_load_hives_stored_ones_are_unreadable_with_the_pro
     assert found[desktop_of(ALICE.sid)]["state"] == "fixed"
 
 
+@fault("hive_refused")
 def test_after_a_refusal_in_the_middle_a_hive_is_unloaded_and_the_others_are_mended(guest: SimulatedWindows) -> None:
     put(guest, ROW[USERS], "0")
     guest.faults = [faults.refuse_writes(MOUNT)]
@@ -392,6 +397,7 @@ class Interruption:
             self.windows.network.set_up(True)
 
 
+@fault("hive_interrupted")
 def test_a_connection_that_breaks_while_a_hive_is_loaded_comes_back_and_the_hive_is_unloaded(
     guest: SimulatedWindows,
 ) -> None:
@@ -404,6 +410,7 @@ def test_a_connection_that_breaks_while_a_hive_is_loaded_comes_back_and_the_hive
     assert guest.read_profile(BJOERN, DESKTOP, TASKS) == string("1")
 
 
+@fault("hive_interrupted")
 def test_a_connection_that_does_not_come_back_leaves_a_hive_that_the_next_run_unloads(
     guest: SimulatedWindows, monkeypatch: pytest.MonkeyPatch
 ) -> None:

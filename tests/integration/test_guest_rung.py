@@ -15,6 +15,7 @@ from bed.guests import Bed
 from bed.module import FAST, HYPERVISOR_PYTHON
 from bed.windows.blockers import BLOCKERS
 from bed.windows.guest import SimulatedWindows
+from integration.faults import fault
 
 pytestmark = [pytest.mark.xdist_group("guest_rung"), pytest.mark.timeout(300)]
 
@@ -80,6 +81,7 @@ def test_the_hints_of_its_readiness_leave_the_button_out(started: SimulatedWindo
     assert (domain["outcome"], domain["method"], domain["presses"]) == ("graceful", "guest_shutdown", 0), run.output
 
 
+@fault("winrm_down")
 def test_a_guest_that_cannot_be_reached_is_a_line_on_the_timeline(started: SimulatedWindows) -> None:
     nobody = {"ansible_port": 1, "ansible_winrm_port": 1}
     run = shut_down(started, "--tags", "shutdown", guest=nobody, timeout=14, max_timeout=14)

@@ -27,6 +27,7 @@ from bed.windows.commands.types import Answer
 from bed.windows.guest import SimulatedWindows
 from bed.windows.systems import SERVER_2022
 from bed.windows.typed import dword, read_dword
+from integration.faults import fault
 from integration.guests import AUDIT, MEND, SHUT_DOWN
 
 pytestmark = [pytest.mark.xdist_group("secrets"), pytest.mark.timeout(300)]
@@ -118,6 +119,7 @@ def test_neither_shows_when_options_are_wrong(guest: SimulatedWindows) -> None:
     assert_secret(run)
 
 
+@fault("credentials_wrong")
 def test_neither_shows_when_the_password_is_wrong(guest: SimulatedWindows) -> None:
     tasks = [ignored(AUDIT), ignored(MEND), ignored(SHUT_DOWN, message=MESSAGE)]
     run = play(inventory(guest, ansible_password=WRONG_PASSWORD), tasks, LOUD)

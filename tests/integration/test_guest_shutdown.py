@@ -26,6 +26,7 @@ from bed.windows.guest import SimulatedWindows
 from bed.windows.situation import FOR_EVER, Application, Phase, Request, Session, Situation
 from bed.windows.systems import ALICE
 from bed.windows.typed import dword
+from integration.faults import fault
 from integration.guests import SHUT_DOWN, off
 
 pytestmark = [pytest.mark.xdist_group("guest_shutdown"), pytest.mark.timeout(300)]
@@ -132,6 +133,7 @@ def test_one_that_is_in_progress_is_no_failure_and_no_change(
     assert windows.state and windows.state.phase is Phase.LEAVING
 
 
+@fault("request_refused")
 def test_one_that_is_scheduled_blocks_it_until_it_is_cancelled(
     windows: SimulatedWindows, domain: libvirt.virDomain
 ) -> None:
@@ -177,6 +179,7 @@ def test_users_who_are_signed_in_are_asked_about_first(windows: SimulatedWindows
     assert asked(windows) == [ASKED, ("shutdown", ("/s", "/f", "/t", "0", "/d", "p:0:0"))]
 
 
+@fault("request_refused")
 @pytest.mark.parametrize(("status", "words"), [(5, "denied"), (1314, "right"), (21, "starting"), (4711, "4711")])
 def test_a_refusal_says_why(windows: SimulatedWindows, domain: libvirt.virDomain, status: int, words: str) -> None:
     """Whatever the language that shutdown.exe speaks."""
@@ -187,6 +190,7 @@ def test_a_refusal_says_why(windows: SimulatedWindows, domain: libvirt.virDomain
     assert domain.isActive()
 
 
+@fault("answer_lost")
 def test_it_returns_when_the_shutdown_cuts_the_connection(windows: SimulatedWindows, domain: libvirt.virDomain) -> None:
     windows.faults.append(no_answer)
     assert told(shut_down(windows)) == ("unanswered", None, True, False)
@@ -194,6 +198,7 @@ def test_it_returns_when_the_shutdown_cuts_the_connection(windows: SimulatedWind
     assert asked(windows) == [ASKED]
 
 
+@fault("answer_lost")
 def test_it_does_not_ask_twice_when_the_answer_is_lost(windows: SimulatedWindows, domain: libvirt.virDomain) -> None:
     never_ends(windows)
     windows.network.misbehave(nth("Receive", 1, cut_after()))
@@ -213,6 +218,7 @@ def test_what_comes_after_the_answer_is_not_waited_for(windows: SimulatedWindows
     assert [request.action for request in windows.network.requests] == ["Create", "Command", "Receive"]
 
 
+@fault("winrm_down")
 def test_a_guest_that_is_off_cannot_be_asked(windows: SimulatedWindows, domain: libvirt.virDomain) -> None:
     domain.destroy()
     windows.control.wait_until(lambda: not windows.control.reachable)

@@ -17,6 +17,7 @@ import pytest
 from bed.acpi_guest import DiskState, disk_state
 from bed.guests import AcpiGuest
 from integration.conftest import Hypervisor
+from integration.faults import fault
 
 
 @pytest.mark.parametrize(
@@ -147,6 +148,7 @@ def test_evidence_is_written_before_a_guest_is_forced(hypervisor: Hypervisor) ->
     assert answer.outcome("hung-blind") == "forced"
 
 
+@fault("qemu_hangs")
 def test_qemu_that_ignores_sigterm_is_ended_plainly(hypervisor: Hypervisor) -> None:
     """A stopped QEMU cannot even answer its monitor: the other domain goes on all the same."""
     hypervisor.start(AcpiGuest("stopped-qemu", "press=hang"), AcpiGuest("beside-it", "press=obey delay=3000"))
@@ -159,6 +161,7 @@ def test_qemu_that_ignores_sigterm_is_ended_plainly(hypervisor: Hypervisor) -> N
     assert any("gentle destroy could not" in text for text in answer.texts("stopped-qemu"))
 
 
+@fault("qemu_hangs")
 def test_guests_whose_qemu_hangs_hold_up_nobody(own_hypervisor: Hypervisor) -> None:
     hypervisor = own_hypervisor
     hung = [f"hung-{number}" for number in range(3)]
@@ -174,6 +177,7 @@ def test_guests_whose_qemu_hangs_hold_up_nobody(own_hypervisor: Hypervisor) -> N
         assert answer.outcome(name) == "left_running", answer.texts(name)
 
 
+@fault("disk_full_evidence")
 def test_without_evidence_nothing_is_forced(hypervisor: Hypervisor) -> None:
     hypervisor.start(AcpiGuest("unseen", "press=hang"))
     folder = hypervisor.bed.directory / "soon-gone"

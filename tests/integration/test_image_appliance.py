@@ -28,6 +28,7 @@ from bed.windows import keys
 from bed.windows.systems import SERVER_2022
 from bed.windows.typed import dword
 from integration.conftest import Hypervisor
+from integration.faults import fault
 
 pytestmark = [pytest.mark.xdist_group("appliance"), pytest.mark.timeout(600)]
 
@@ -148,6 +149,7 @@ def test_the_playbook_mends_boots_and_shuts_down(
     assert digest(disk) == mended
 
 
+@fault("image_damaged")
 @pytest.mark.parametrize(
     ("kind", "volume", "words"),
     [
@@ -185,6 +187,7 @@ def test_what_is_cut_off_can_be_audited(tmp_path: Path, hives: dict[str, bytes])
     assert digest(disk) == before
 
 
+@fault("image_killed")
 def test_killed_and_ended(tmp_path: Path, hives: dict[str, bytes]) -> None:
     """SIGKILL and SIGTERM in the middle leave the image as it was, and the next run removes what SIGKILL has left."""
     disk = disk_image.make(tmp_path / "a.raw", [RESERVED, Volume(hives)])

@@ -21,7 +21,9 @@ from bed.windows.blockers import Changes
 from bed.windows.keys import SERVICES
 from bed.windows.systems import ALICE, SERVER_2022
 from bed.windows.typed import dword
+from integration.faults import fault
 from integration.test_image_readiness import ALL_WRONG, found
+from unit.fuzz import inputs
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -41,6 +43,7 @@ def is_whole(hive: Path) -> bool:
     return head == regf.with_checksum(head) and head[4:8] == head[8:12] and bool(image.read(hive))
 
 
+@fault("image_killed")
 def test_killed_at_20_random_moments_it_leaves_whole_hives(tmp_path: Path) -> None:
     """Every second time at a moment of the run, and else when it has replaced some of the hives, or is about to."""
     pristine, temporary = tmp_path / "pristine", tmp_path / "temporary"
@@ -90,11 +93,13 @@ def test_killed_at_20_random_moments_it_leaves_whole_hives(tmp_path: Path) -> No
     assert killed >= MOMENTS // 2 and len(seen) > 2, (killed, seen)
 
 
+@fault("image_damaged")
+@pytest.mark.timeout(600 + inputs(0) // 10)
 def test_a_damaged_hive_is_an_error_and_no_crash_and_no_end_without_end(tmp_path: Path) -> None:
     image.make(tmp_path / "root")
     seed = random.randrange(1 << 32)
     for path, count in HOSTILE.items():
-        hive = tmp_path / "root" / path
+        hive, count = tmp_path / "root" / path, inputs(count)
         command = [module.HYPERVISOR_PYTHON, "-m", "bed.hostile_hives", str(hive), str(tmp_path), str(count), str(seed)]
         variables = module.environment()
         variables["PYTHONPATH"] += f"{os.pathsep}{checkout.ROOT / 'tests'}"
@@ -108,6 +113,7 @@ def test_a_damaged_hive_is_an_error_and_no_crash_and_no_end_without_end(tmp_path
         assert not [outcome for outcome in told["outcomes"] if "status" in outcome], f"{told}, seed {seed}"
 
 
+@fault("image_damaged")
 def test_a_process_that_hivex_ends_is_a_damaged_hive() -> None:
     """hivex has not been seen to crash, so the crash is made here."""
     program = (

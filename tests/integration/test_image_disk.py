@@ -32,6 +32,7 @@ from bed.agent_guest.tools import attempt, run
 from bed.disk_image import digest
 from bed.guests import AcpiGuest
 from integration.conftest import Hypervisor
+from integration.faults import fault
 
 MIB = 1 << 20
 SIZE = 16
@@ -105,6 +106,7 @@ def test_an_image_with_a_further_name(tmp_path: Path) -> None:
     assert "hard links" in str(refused(image))
 
 
+@fault("image_in_use")
 def test_an_image_that_a_program_has_open(tmp_path: Path) -> None:
     """QEMU's own locks, of a program that may write and of one that only reads."""
     image = make(tmp_path / "a.qcow2")
@@ -130,6 +132,7 @@ def test_an_image_that_a_program_has_open(tmp_path: Path) -> None:
     write(image, "qcow2", NEW)
 
 
+@fault("image_in_use")
 def test_images_of_domains(hypervisor: Hypervisor) -> None:
     """A domain that runs, one that was saved with its memory, and one whose disk is an overlay of the image."""
     image = hypervisor.bed.disk("imaged")
@@ -178,6 +181,7 @@ def test_encrypted_images(tmp_path: Path) -> None:
         assert refused(tmp_path / f"a.{kind}", writing=False).kind == "encrypted"
 
 
+@fault("image_hostile")
 def test_a_header_that_a_guest_may_have_written(tmp_path: Path) -> None:
     """An image of a raw disk, into which the guest has written a header that names a file of the host."""
     make(tmp_path / "hidden.raw", "raw")
@@ -299,6 +303,7 @@ def test_an_image_that_is_itself_an_overlay(tmp_path: Path) -> None:
     assert "backing file: base.raw" in run("qemu-img", "info", str(image))
 
 
+@fault("image_in_use")
 def test_two_runs_at_once(tmp_path: Path) -> None:
     image = make(tmp_path / "a.raw")
     with written(image, "raw") as files:
@@ -316,6 +321,7 @@ def refused_while_held(image: Path) -> str:
     return caught.value.kind
 
 
+@fault("image_disk_full")
 def test_no_space_for_the_copy(tmp_path: Path) -> None:
     """On a file system of its own that the image nearly fills."""
     run("mount", "-t", "tmpfs", "-o", f"size={SIZE + SIZE // 2 * 3}M", "tmpfs", str(tmp_path))
@@ -367,6 +373,7 @@ for dummy in sys.stdin:
 """
 
 
+@fault("image_killed")
 @pytest.mark.parametrize("kind", ["raw", "qcow2"])
 def test_killed_at_random_moments_it_is_old_or_new(tmp_path: Path, kind: str) -> None:
     """SIGKILL for the run and all that it has started, while the image is written; the next run tidies up."""

@@ -20,6 +20,7 @@ from bed.windows.blockers import AT_THE_SCREEN, BLOCKERS, HUNG_SERVICE
 from bed.windows.guest import SimulatedWindows
 from bed.windows.situation import Application, Situation
 from bed.windows.systems import SERVER_2022
+from integration.faults import fault
 
 pytestmark = pytest.mark.xdist_group("shutdown_verify")
 
@@ -150,6 +151,7 @@ def test_a_guest_that_was_forced_is_named_with_its_evidence(pair: Pair) -> None:
     assert result["cleared_request"] is None, "what was settled already stays on record"
 
 
+@fault("winrm_down")
 def test_neither_side_can_be_reached(pair: Pair) -> None:
     assert pair.shut_down(timeout=30, max_timeout=30)["outcome"] == "graceful"
     result, run = pair.verify(hypervisor=NOWHERE)

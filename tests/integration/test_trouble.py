@@ -17,6 +17,7 @@ import pytest
 from bed.guests import AcpiGuest
 from bed.module import call
 from integration.conftest import Hypervisor
+from integration.faults import fault
 
 
 def begin_and_wait_for_the_press(hypervisor: Hypervisor, name: str, **options: Any) -> Any:
@@ -74,6 +75,7 @@ def test_name_and_uuid_of_one_domain(hypervisor: Hypervisor) -> None:
     assert "press" not in hypervisor.bed.com1("same") + hypervisor.bed.com1("other")
 
 
+@fault("libvirt_unreachable")
 @pytest.mark.parametrize("uri", ["qemu+unix:///system?socket=/no/such/socket", "nonsense:///", "not a uri"])
 def test_libvirt_out_of_reach(uri: str) -> None:
     answer = call(uri, domains=["anyone"])
@@ -82,6 +84,7 @@ def test_libvirt_out_of_reach(uri: str) -> None:
     assert "check the uri" in answer.returned["msg"]
 
 
+@fault("connection_read_only")
 def test_a_read_only_connection(hypervisor: Hypervisor) -> None:
     hypervisor.start(AcpiGuest("untouchable"))
     answer = call(hypervisor.bed.daemon.readonly_uri, domains=["untouchable"])
@@ -91,6 +94,7 @@ def test_a_read_only_connection(hypervisor: Hypervisor) -> None:
     assert "press" not in hypervisor.bed.com1("untouchable")
 
 
+@fault("evidence_unwritable")
 def test_an_evidence_folder_without_room(hypervisor: Hypervisor, tmp_path: Path) -> None:
     """A file system that is full from the start is found before anything is asked."""
     folder = tmp_path / "full"
@@ -110,6 +114,7 @@ def test_an_evidence_folder_without_room(hypervisor: Hypervisor, tmp_path: Path)
 # ---- other people
 
 
+@fault("domain_suspended")
 def test_a_paused_domain_is_refused_or_resumed(hypervisor: Hypervisor) -> None:
     hypervisor.start(AcpiGuest("paused"))
     hypervisor.domain("paused").suspend()
@@ -119,6 +124,7 @@ def test_a_paused_domain_is_refused_or_resumed(hypervisor: Hypervisor) -> None:
     assert hypervisor.shut_down("paused", resume=True).outcome("paused") == "graceful"
 
 
+@fault("domain_destroyed")
 def test_someone_else_destroys_it(hypervisor: Hypervisor) -> None:
     hypervisor.start(AcpiGuest("pulled", "press=hang"))
     running = begin_and_wait_for_the_press(hypervisor, "pulled", on_timeout="force", timeout=60)
@@ -129,6 +135,7 @@ def test_someone_else_destroys_it(hypervisor: Hypervisor) -> None:
     assert not answer["pulled"]["forced"]
 
 
+@fault("qemu_killed")
 def test_qemu_dies(hypervisor: Hypervisor) -> None:
     hypervisor.start(AcpiGuest("killed", "press=hang"))
     running = begin_and_wait_for_the_press(hypervisor, "killed", timeout=60)
@@ -138,6 +145,7 @@ def test_qemu_dies(hypervisor: Hypervisor) -> None:
     assert "QEMU ended" in answer["killed"]["reason"]
 
 
+@fault("qemu_killed")
 def test_the_host_terminates_qemu(hypervisor: Hypervisor) -> None:
     hypervisor.start(AcpiGuest("terminated", "press=hang"))
     running = begin_and_wait_for_the_press(hypervisor, "terminated", timeout=60)
@@ -147,6 +155,7 @@ def test_the_host_terminates_qemu(hypervisor: Hypervisor) -> None:
     assert "terminated by the host" in answer["terminated"]["reason"]
 
 
+@fault("domain_undefined")
 def test_it_is_undefined_meanwhile(hypervisor: Hypervisor) -> None:
     hypervisor.start(AcpiGuest("undefined", "press=obey delay=2000"))
     running = begin_and_wait_for_the_press(hypervisor, "undefined")
@@ -162,6 +171,7 @@ def test_a_transient_domain(hypervisor: Hypervisor) -> None:
     assert answer.outcome("transient") == "graceful"
 
 
+@fault("domain_started_anew")
 def test_it_is_started_anew_meanwhile(hypervisor: Hypervisor) -> None:
     """Stopped and started while the module could not see it."""
     hypervisor.start(AcpiGuest("started-anew", "press=hang"))
@@ -176,6 +186,7 @@ def test_it_is_started_anew_meanwhile(hypervisor: Hypervisor) -> None:
     assert domain.isActive(), "the new start was stopped, too"
 
 
+@fault("domain_migrated")
 def test_it_is_migrated_away_meanwhile(hypervisor: Hypervisor, own_hypervisor: Hypervisor) -> None:
     guest = AcpiGuest("migrant", "press=hang", disk=False)
     hypervisor.start(guest)
@@ -199,6 +210,7 @@ def test_it_is_migrated_away_meanwhile(hypervisor: Hypervisor, own_hypervisor: H
 # ---- libvirt itself
 
 
+@fault("libvirt_restarted", "libvirt_killed")
 @pytest.mark.parametrize("way", ["stop", "kill"])
 def test_libvirt_is_restarted_in_the_middle(own_hypervisor: Hypervisor, way: str) -> None:
     hypervisor = own_hypervisor
@@ -214,6 +226,7 @@ def test_libvirt_is_restarted_in_the_middle(own_hypervisor: Hypervisor, way: str
     assert any("connection to libvirt is back" in text for text in answer.texts("hangs"))
 
 
+@fault("libvirt_away")
 def test_libvirt_stays_away(own_hypervisor: Hypervisor) -> None:
     hypervisor = own_hypervisor
     hypervisor.start(AcpiGuest("alone", "press=hang"))
@@ -229,6 +242,7 @@ def test_libvirt_stays_away(own_hypervisor: Hypervisor) -> None:
     assert hypervisor.running("alone")
 
 
+@fault("libvirt_silent")
 def test_libvirt_does_not_answer(own_hypervisor: Hypervisor) -> None:
     """A frozen daemon keeps the connection open; only its silence tells."""
     hypervisor = own_hypervisor

@@ -123,6 +123,8 @@ class Machine:
         """Hives that cannot be unloaded."""
         self.disabled = ""
         """What reg.exe says instead of doing anything."""
+        self.failing: dict[str, str] = {}
+        """What other programs say instead of doing anything."""
         self.activations = 0
         self.lines: list[str] = []
         self.asked: list[str] = []
@@ -174,10 +176,12 @@ class Machine:
                 return f"Das System kann die angegebene Datei nicht finden.{END}"
             return self.contents[file] if word == "type" else self.contents.pop(file)[:0]
         self.asked.append(text)
-        program = getattr(self, f"_{word.removesuffix('.exe')}", None)
+        name = word.removesuffix(".exe")
+        program = getattr(self, f"_{name}", None)
         if program is None:
             raise AssertionError(f"the little cmd.exe does not know {word!r}, of {text!r}")
-        self.status, printed = program(arguments(rest))
+        said = self.failing.get(name)
+        self.status, printed = program(arguments(rest)) if said is None else (1, f"{said}{END}" if said else "")
         return str(printed)
 
     # ---- the programs

@@ -18,6 +18,9 @@ What the guest does when it is asked to shut down is set on its command line:
     agent=absent   the agent is never started
     agent=hung     the agent is stopped with SIGSTOP `agent_after` seconds after its start: connected, but silent
     agent=dies     the agent is killed with SIGKILL `agent_after` seconds after its start
+    agent=lies     none of the real ones: it says that all that it is asked for is done, and does nothing
+    agent=late     none of the real ones: it answers everything `delay` seconds late, and obeys
+    agent=floods   none of the real ones: it answers without an end, and was not asked
     blocked=C,C    the agent's settings have it refuse these commands (none unless given)
     button=obey    the same for the ACPI power button: powers off (default),
     button=slow    stops the agent at once, and powers off `delay` seconds later,
@@ -116,7 +119,7 @@ def make_disk(guest: AgentGuest, path: Path) -> None:
 
 def command_line(
     *,
-    agent: Literal["obey", "slow", "deaf", "absent", "hung", "dies"] = "obey",
+    agent: Literal["obey", "slow", "deaf", "absent", "hung", "dies", "lies", "late", "floods"] = "obey",
     button: Literal["obey", "slow", "ignore"] = "obey",
     writer: bool = False,
     delay: int = 10,

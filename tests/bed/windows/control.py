@@ -65,6 +65,8 @@ class Control:
         self.state: State | None = None
         self.decisions: list[Decision] = []
         self.events: list[tuple[float, Event]] = []
+        self.clock = 0.0
+        """Seconds that the guest's clock is ahead, as its events have it."""
         self.reachable = False
         self.boots = 0
         self._com1, self._com2 = com1, com2
@@ -346,4 +348,4 @@ class Control:
             return decision.error
 
     def _log(self, *events: Event) -> None:
-        self.events.extend((time.time(), event) for event in events)
+        self.events.extend((time.time() + self.clock, event) for event in events)

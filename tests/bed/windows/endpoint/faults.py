@@ -129,8 +129,11 @@ def timed_out() -> Fault:
     return soap_fault(errors.timed_out())
 
 
-def huge(size: int, byte: bytes = b"x") -> Fault:
-    """A Receive whose answer has so many bytes of standard output in front, whatever envelope size was agreed upon."""
+def huge(size: int, byte: bytes = b"x", instead: bool = False) -> Fault:
+    """A Receive whose answer has so many bytes of standard output in front, whatever envelope size was agreed upon.
+
+    instead: they are all that it has, and the command never ends.
+    """
 
     def grown(reply: Reply) -> Reply:
         root = ET.fromstring(reply.body)
@@ -139,6 +142,8 @@ def huge(size: int, byte: bytes = b"x") -> Fault:
             return reply
         state = response.find(f"{{{SHELL}}}CommandState")
         command_id = "" if state is None else state.get("CommandId", "")
+        if instead:
+            response.clear()
         stream = ET.Element(f"{{{SHELL}}}Stream", Name="stdout", CommandId=command_id)
         stream.text = base64.b64encode(byte * size).decode()
         response.insert(0, stream)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from pathlib import Path
 
@@ -46,11 +47,15 @@ def test_a_long_answer_is_cut(tmp_path: Path) -> None:
     assert done is not None and done.detail == "ж" * LONGEST_DETAIL
 
 
-@pytest.mark.parametrize("text", ["", "no base64!", "e30=", write_answer("dreamt_of", ""), "W10="])
+DEEP = base64.b64encode(b"[" * 6000).decode()
+
+
+@pytest.mark.parametrize("text", ["", "no base64!", "e30=", write_answer("dreamt_of" * 100, ""), "W10=", DEEP])
 def test_an_answer_that_is_none_is_a_failure_of_the_request(tmp_path: Path, text: str) -> None:
     (tmp_path / "answer").write_text(text)
     done = read_answer(str(tmp_path / "answer"))
     assert done is not None and done.result == "failed" and "cannot be read" in done.detail
+    assert len(done.detail) <= LONGEST_DETAIL
 
 
 def test_a_file_that_cannot_be_read_is_a_failure_of_the_request(tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ WINGUEST_INPUTS says on how many.
 
 from __future__ import annotations
 
-import os
 import random
 import time
 
@@ -26,10 +25,10 @@ from ansible_collections.winguest.shutdown.plugins.module_utils._event_xml impor
 )
 from hypothesis import given
 from hypothesis import strategies as st
+from unit.fuzz import INPUTS, LIMIT, PARTS
 from unit.recorded_events import BEGIN, NAMESPACE, event_xml, named, parameters, unnamed
 
-INPUTS = int(os.environ.get("WINGUEST_INPUTS", "2000"))
-"""How many inputs of the plain generator are tried."""
+pytestmark = pytest.mark.timeout(LIMIT)
 
 FORGED = event_xml("System", "EventLog", 6008, BEGIN, 1)
 IMITATIONS = (
@@ -100,10 +99,10 @@ def test_what_is_in_an_event_changes_no_other(strings: list[str], between: str) 
     check(strings, between)
 
 
-@pytest.mark.parametrize("part", range(4))
+@pytest.mark.parametrize("part", range(PARTS))
 def test_what_is_in_an_event_changes_no_other_on_many_inputs(part: int) -> None:
     generator = random.Random(part)
-    for dummy in range(INPUTS // 4):
+    for dummy in range(part, INPUTS, PARTS):
         strings = [hostile(generator) for dummy in range(generator.randrange(1, 4))]
         check(strings, generator.choice(["", "\r\n"]))
 

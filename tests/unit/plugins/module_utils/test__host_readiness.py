@@ -248,6 +248,12 @@ def test_shell_settings() -> None:
     assert shell_settings(text) == {"A": "2", "B": "x y", "C": "#", "D": "", "E": "a"}
 
 
+def test_what_is_longer_than_any_setting_cannot_be_read() -> None:
+    with pytest.raises(ValueError, match="URIS has 5000 characters"):
+        shell_settings(f"URIS={'x' * 5000}")
+    assert shell_settings("# a comment\x0cON_SHUTDOWN=shutdown\x85ON_BOOT=start") == {}
+
+
 def test_daemon_settings() -> None:
     text = "#auto_shutdown_wait = 1\nauto_shutdown_wait=2\nauto_shutdown_wait = 3\n"
     text += "user = \"root\"\n auto_shutdown_try_save='x'\n"

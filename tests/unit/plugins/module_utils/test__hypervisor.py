@@ -6,14 +6,16 @@
 from __future__ import annotations
 
 import queue
+import socket
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import libvirt
 import pytest
-from ansible_collections.winguest.shutdown.plugins.module_utils import _hypervisor
+from ansible_collections.winguest.shutdown.plugins.module_utils import _connections, _hypervisor
 from ansible_collections.winguest.shutdown.plugins.module_utils._hypervisor import (
     LANE_WIDTHS,
     Hypervisor,
@@ -123,23 +125,47 @@ def test_what_an_act_returns_is_posted(domain: Any, hypervisor: Hypervisor, inbo
 
 
 @pytest.mark.parametrize(
-    ("uuid", "call", "begun", "detail"),
+    ("uuid", "call", "detail"),
     [
-        (None, lambda connection, domain: domain.pMWakeup(0), True, "not supported by the connection driver"),
-        (None, lambda connection, domain: 1 // 0, True, "ZeroDivisionError: integer"),
-        (NOWHERE, lambda connection, domain: None, False, "Domain not found"),
+        (None, lambda connection, domain: domain.pMWakeup(0), "not supported by the connection driver"),
+        (None, lambda connection, domain: 1 // 0, "ZeroDivisionError: integer"),
+        (NOWHERE, lambda connection, domain: None, "Domain not found"),
     ],
 )
-def test_an_act_that_fails(
-    domain: Any, hypervisor: Hypervisor, uuid: str | None, call: Any, begun: bool, detail: str
-) -> None:
+def test_an_act_that_fails(domain: Any, hypervisor: Hypervisor, uuid: str | None, call: Any, detail: str) -> None:
     answers = queue.SimpleQueue[Event]()
     hypervisor.act("act", uuid or domain.UUIDString(), "wake", call, always, answers.put)
-    if begun:
-        assert answers.get(timeout=SOON) == Started("wake")
+    assert answers.get(timeout=SOON) == Started("wake"), "one that cannot be begun would be begun again and again"
     done = answers.get(timeout=SOON)
     assert isinstance(done, Done)
     assert (done.act, done.result) == ("wake", "failed") and detail in done.detail
+
+
+def test_a_libvirt_that_takes_no_connection_fails_the_act(
+    driver: Driver, hypervisor: Hypervisor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one does that has no file descriptor left: its clients wait for ever."""
+    monkeypatch.setattr(_connections, "OPEN_LIMIT", 0.2)
+    answers = queue.SimpleQueue[Event]()
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(tmp_path / "socket"))
+        silent.listen()
+        connections = _connections.ThreadConnections(f"test+unix:///default?socket={tmp_path}/socket")
+        monkeypatch.setattr(hypervisor, "_connections", connections)
+        hypervisor.act("end", NOWHERE, "destroy", lambda connection, domain: None, always, answers.put)
+        assert answers.get(timeout=SOON) == Started("destroy")
+        done = answers.get(timeout=SOON)
+    assert done == Done("destroy", "failed", "libvirt takes no new connection: no answer within 0.2 s")
+
+
+def test_an_act_whose_connection_is_broken_is_lost(hypervisor: Hypervisor, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = queue.SimpleQueue[Event]()
+    connections = _connections.ThreadConnections("test+unix:///default?socket=/no/such")
+    monkeypatch.setattr(hypervisor, "_connections", connections)
+    hypervisor.act("act", NOWHERE, "press", lambda connection, domain: None, always, answers.put)
+    assert answers.get(timeout=SOON) == Started("press")
+    done = answers.get(timeout=SOON)
+    assert isinstance(done, Done) and (done.act, done.result) == ("press", "lost")
 
 
 def test_an_act_that_is_not_wanted_any_more_is_dropped(domain: Any, hypervisor: Hypervisor) -> None:

@@ -17,9 +17,17 @@ from ansible_collections.winguest.shutdown.plugins.module_utils._ladder import (
     SETTLE,
     AgentChannel,
     Asked,
+    ConnectionBack,
+    ConnectionLost,
+    Do,
+    Done,
+    End,
     Event,
     Seen,
     Started,
+    StateSeen,
+    Step,
+    decide,
     is_accepted,
     observe,
 )
@@ -261,6 +269,12 @@ CASES = {
     "does not wake": (Guest(asleep=True, wakes=False), Policy(), "left_running"),
     "cannot be ended gently": (Guest(presses_needed=None, destroy="busy"), Policy(on_timeout="force"), "forced"),
     "cannot be ended": (Guest(presses_needed=None, destroy="failed"), Policy(on_timeout="force"), "error"),
+    "is cut off from as it is forced": (
+        Guest(presses_needed=None, destroy="lost"),
+        Policy(on_timeout="force"),
+        "error",
+    ),
+    "is cut off from as it is saved": (Guest(presses_needed=None, save="lost"), Policy(on_timeout="save"), "error"),
     "cannot be saved": (Guest(presses_needed=None, save="failed"), Policy(on_timeout="save"), "error"),
     "saves for ever": (Guest(presses_needed=None, save="never"), Policy(on_timeout="save"), "error"),
     "is alone before it is asked": (Guest(alone_at=1.0), Policy(on_timeout="force"), "cancelled"),
@@ -289,6 +303,51 @@ def test_outcome_of_a_guest_that(case: str) -> None:
     guest, policy, outcome = CASES[case]
     history = World(guest, policy).run()
     assert history.end.outcome == outcome, history.end
+
+
+@pytest.mark.parametrize(
+    ("on_timeout", "reason", "step"),
+    [
+        ("force", "user", End),
+        ("force", "from_snapshot", End),
+        ("force", "ioerror", End),
+        ("leave", "user", End),
+        ("save", "user", Do),
+    ],
+)
+def test_a_guest_that_was_paused_in_the_middle_is_not_forced(on_timeout: Any, reason: str, step: type[Step]) -> None:
+    """One that may be saved is, since that loses nothing."""
+    policy = Policy(on_timeout=on_timeout)
+    seen = Seen(started_at=0.0, requested_at=0.0, method="acpi", last_count=(4999.0, 0), state="paused", reason=reason)
+    decided = decide(policy, dataclasses.replace(seen, sampled_at=5000.0), 5000.0)
+    assert isinstance(decided, step)
+    if isinstance(decided, End):
+        assert decided.outcome == "left_running" and "resume it" in decided.why
+
+
+def test_what_a_cut_connection_has_swallowed_counts_where_libvirt_got_it() -> None:
+    seen = Seen(started_at=0.0, requested_at=0.0, state="running")
+    events: list[Event] = [
+        Started("destroy"),
+        Done("destroy", "lost", "end of file"),
+        ConnectionLost(),
+        ConnectionBack(),
+    ]
+    for event in events:
+        seen = observe(Policy(on_timeout="force"), seen, event, 5000.0)[0]
+    assert decide(Policy(on_timeout="force"), seen, 5001.0) == Do("sample", "state and block writes")
+    seen = observe(Policy(on_timeout="force"), seen, StateSeen("shutoff", "destroyed", sampled=True), 5001.0)[0]
+    end = decide(Policy(on_timeout="force"), seen, 5001.0)
+    assert isinstance(end, End) and end.outcome == "forced"
+
+
+def test_a_request_that_a_cut_connection_has_swallowed_is_made_again_and_no_other_takes_its_place() -> None:
+    policy = Policy(methods=("acpi", "agent"), baseline_time=0)
+    seen = Seen(started_at=0.0, state="running", agent=True, thawed=True, sampled_at=0.0, last_count=(0.0, 0))
+    for event in (Asked("press"), Started("press"), Done("press", "lost", "end of file")):
+        seen = observe(policy, seen, event, 0.0)[0]
+    step = decide(policy, seen, 1.0)
+    assert isinstance(step, Do) and step.act == "press"
 
 
 def acts(guest: Guest, policy: Policy) -> list[tuple[float, str]]:

@@ -29,7 +29,7 @@ characters = st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="
     "\t\n\r"
 )
 words = st.text(characters, min_size=1, max_size=20)
-numbers = st.floats(allow_nan=False)
+numbers = st.floats(allow_nan=False, allow_infinity=False)
 requests = st.builds(
     Request,
     at=words,
@@ -110,6 +110,8 @@ def read_or_refuse(text: str) -> None:
         *(TEXT.replace(f" {name}=", " x=") for name in ("at", "domain_id", "hard_end", "on_timeout", "finish_seconds")),
         TEXT.replace('"7"', '"seven"'),
         TEXT.replace("24.803", "long"),
+        TEXT.replace("24.803", "nan"),
+        TEXT.replace("0.512", "-inf"),
         TEXT.replace("0.512", ""),
     ],
 )

@@ -9,7 +9,6 @@ WINGUEST_INPUTS says on how many.
 
 from __future__ import annotations
 
-import os
 import random
 import typing as t
 
@@ -30,11 +29,9 @@ from ansible_collections.winguest.shutdown.plugins.module_utils._registry_text i
 )
 from hypothesis import given
 from hypothesis import strategies as st
+from unit.fuzz import INPUTS, LIMIT, PARTS
 
-INPUTS = int(os.environ.get("WINGUEST_INPUTS", "4000"))
-"""How many inputs of the plain generator are tried."""
-WORKERS = 4
-"""In how many parts, since each test has a limit of time."""
+pytestmark = pytest.mark.timeout(LIMIT)
 
 ROOT = r"HKLM\SYSTEM\CurrentControlSet\Services"
 BLANKS = " " * 4
@@ -281,12 +278,12 @@ class Inputs:
         return self.text(3).replace("\\", "") or "k"
 
 
-@pytest.mark.parametrize("worker", range(WORKERS))
-def test_many_inputs(worker: int) -> None:
-    inputs = Inputs(worker)
-    for index in range(worker, INPUTS, WORKERS):
+@pytest.mark.parametrize("part", range(PARTS))
+def test_many_inputs(part: int) -> None:
+    inputs = Inputs(part)
+    for index in range(part, INPUTS, PARTS):
         value, end, cut = inputs.value(), inputs.end(), inputs.random.random()
-        turn = index // WORKERS % 5
+        turn = index // PARTS % 5
         if turn == 0 and is_plain(value, end):
             check_round_trip(inputs.line(), value, end, closed=True)
         elif turn == 1:

@@ -41,6 +41,10 @@ def answers(errands: GuestErrands, count: int) -> dict[int, dict[str, Any]]:
 
 def test_a_host_that_is_not_there_is_unreachable() -> None:
     errands = GuestErrands(action(), {}, ["nobody"])
+    odd: Any
+    for odd in (None, 7, "x", {"number": 1}, [None, [], {}, {"number": "x", "guest": "web01"}, {"number": 1}]):
+        errands.take(odd)
+    assert not errands.busy
     errands.take([{"number": 7, "guest": "nobody"}])
     assert answers(errands, 1) == {7: {"outcome": "unreachable", "detail": "the inventory has no host nobody"}}
     assert not errands.busy

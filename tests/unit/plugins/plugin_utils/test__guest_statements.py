@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 import typing as t
 
 import pytest
@@ -214,6 +215,17 @@ def test_events() -> None:
     events = ask(machine, RecentEvents(rows), RecentEvents((missing,))).reading.events
     assert events[rows[0]] == Exists(True, detail="event 98 at 2026-01-02T03:04:05.678Z")
     assert events[rows[1]] == Exists() and "Kanal" in events[missing].trouble
+
+
+@pytest.mark.parametrize("said", ["Dieses Programm wurde durch eine Gruppenrichtlinie geblockt.", ""])
+def test_a_program_that_fails_has_not_told_that_there_is_nothing(said: str) -> None:
+    machine = windows()
+    machine.failing = {"tasklist": said, "wevtutil": said}
+    row = Events("System", "Ntfs", (55,))
+    reading = ask(machine, Processes(("msiexec.exe",)), RecentEvents((row,))).reading
+    for exists in (reading.processes["msiexec.exe"], reading.events[row]):
+        assert exists.trouble and said in exists.trouble and not exists.there
+    assert Processes(("msiexec.exe",)).lost([Part("", "", "\r\n")])
 
 
 @pytest.mark.parametrize(
@@ -470,3 +482,18 @@ def test_words_for_what_is_not_there_are_known_with_a_letter_torn() -> None:
     assert answers.absent("reg: Der Schl\ufffd\ufffdssel wurde nicht gefunden")
     assert not answers.absent("reg: Der Zugriff auf den Schl\ufffd\ufffdssel wurde verweigert")
     assert not answers.absent("\ufffd" * 40)
+
+
+def test_words_that_are_meant_to_take_long_do_not() -> None:
+    """Both the words and the answer may be a hostile guest's."""
+    began = time.process_time()
+    for words in ("a" * 1_000_000, "a" * 500, "a" * 400 + "b", "ab" * 200):
+        answers = Answers(not_found={words})
+        for text in (
+            "\ufffd".join("a" * 300),
+            "a\ufffd" * 15 + words[:300] + "c",
+            "\ufffd" * 1_000_000,
+            words + "\ufffd",
+        ):
+            answers.absent(text)
+    assert time.process_time() - began < 10

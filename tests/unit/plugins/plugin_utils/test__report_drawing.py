@@ -174,7 +174,13 @@ def test_a_request_inside_the_guest_is_marked_where_its_time_is_told() -> None:
     assert not [mark for mark in drawing["marks"] if mark["mark"] == "in_guest"]
 
 
-@pytest.mark.parametrize("timeline", [None, [], [{"kind": "seen", "text": "no time"}], [{"seconds": "soon"}]])
+@pytest.mark.parametrize(
+    "timeline",
+    [
+        *(None, [], [{"kind": "seen", "text": "no time"}], [{"seconds": "soon"}], [["seconds"]], {"seconds": 1}, "x"),
+        *([{"seconds": "nan"}], [{"seconds": float("inf")}], [{"seconds": 10**400}]),
+    ],
+)
 def test_nothing_to_draw(timeline: Any) -> None:
     assert draw({"timeline": timeline}) is None
 

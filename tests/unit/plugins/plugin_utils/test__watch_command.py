@@ -42,6 +42,15 @@ def test_the_ticket_is_found_between_other_lines() -> None:
     output = f"Welcome!\n\n{MARK} {json.dumps(told)}\nbye\n"
     assert ticket_in(output) == Ticket("/run/x", 7, 5.0, 12.0)
     assert ticket_in('\n{"failed": true}\n') is None and ticket_in("") is None
+    for odd in (
+        {"pid": "x"},
+        {"pid": 0},
+        {"controller_timeout": float("nan")},
+        {"pid": float("inf")},
+        {"folder": 1, "pid": None},
+    ):
+        assert ticket_in(f"{MARK} {json.dumps({**told, **odd})}\n") is None
+    assert ticket_in(f"{MARK} {json.dumps(told)[:-9]}\n") is None and ticket_in(f"{MARK} {'[' * 5000}\n") is None
 
 
 @pytest.mark.parametrize(
@@ -101,6 +110,13 @@ def test_the_end_is_not_waited_for_longer_than_it_takes(ticket: Ticket) -> None:
 def test_any_other_output(text: str) -> None:
     answer = read(text)
     assert answer is None or answer.state in ("running", "ended")
+
+
+@pytest.mark.parametrize(
+    ("ending", "status"), [("exit 0", 0), ("exit 17", 17), ("killed by signal 9", 1), ("exit x", 1)]
+)
+def test_the_exit_status(ending: str, status: int) -> None:
+    assert Answer("ended", {}, ending).status == status
 
 
 def test_an_answer_that_was_cut_off() -> None:
