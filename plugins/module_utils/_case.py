@@ -153,7 +153,7 @@ class Case:
     @property
     def to_be_recorded(self) -> bool:
         """Whether the outcome belongs into the domain's metadata and can get there."""
-        nothing_done = self.seen.requested_at is None and not self._saved_because
+        nothing_done = self.on_record is None and self.seen.requested_at is None and not self._saved_because
         if self.end is None or nothing_done or self.seen.lost_at is not None:
             return False
         if self.end.outcome in ("cancelled", "vanished") or self.facts.record_error:

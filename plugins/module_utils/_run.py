@@ -259,9 +259,38 @@ class Run:
         call = self._call(case, step, now)
         case.fold(Asked(step.act), now)
         if first_request and not case.facts.record_error:
-            call = _recorded(case, step, call, self._silenced)
+            self._record_and_ask(case, step.act, call)
+        else:
+            self._ask(case, step.act, call)
+
+    def _ask(self, case: Case, act: Act, call: Call) -> None:
+        """Let the act have its turn."""
+        self._hypervisor.act(acts.LANES[act], case.facts.uuid, act, call, lambda: self._still_wanted(case, act))
+
+    def _record_and_ask(self, case: Case, act: Act, call: Call) -> None:
+        """The first request has two turns: in one it is written into the domain's metadata, in the next it is made.
+
+        So of domains that are due together all are on record before the first of them is asked, and then they are asked
+        one right after the other, without libvirt's files being written in between.
+        """
+        record = case.record()
+        case.on_record = record.request
+
+        def recorded(event: Event) -> None:
+            if isinstance(event, Done):
+                if event.result in ("denied", "dropped"):
+                    case.on_record = None
+                    self._inbox.put((case.facts.uuid, event))
+                else:
+                    self._ask(case, act, call if event.result == "ok" else _told(call, event.detail))
+
         self._hypervisor.act(
-            acts.LANES[step.act], case.facts.uuid, step.act, call, lambda: self._still_wanted(case, step.act)
+            acts.LANES["press"],
+            case.facts.uuid,
+            act,
+            lambda connection, domain: acts.try_to_record(act, domain, record, guess=case.facts.persistent),
+            lambda: self._still_wanted(case, act),
+            recorded,
         )
 
     def _still_wanted(self, case: Case, act: Act) -> bool:
@@ -323,6 +352,8 @@ class Run:
 
     def _record_end(self, case: Case, record: Record, domain: t.Any) -> Done:
         """A run that only watched has given its claim up, and must not write over what another one has written."""
+        if not case.to_be_recorded:
+            return Done("press", "ok", "the request did not get its turn, and is not on record")
         if case.seen.alone:
             if self._claims.take(case.facts.uuid) or not acts.still_ours(domain, case.on_record):
                 return Done("press", "ok", "another run has it now")
@@ -361,21 +392,12 @@ class Run:
         return list(self._unsettled.values())
 
 
-def _recorded(case: Case, step: Do, call: Call, silenced: t.Callable[[], bool]) -> Call:
-    """The call, with the request written into the domain's metadata before it is made, which may take a while."""
-    record = case.record()
-    case.on_record = record.request
+def _told(call: Call, problem: str) -> Call:
+    """The call of a request that could not be recorded, whose answer tells so."""
 
-    def write_then_call(connection: t.Any, domain: t.Any) -> Done | None:
-        written = acts.try_to_record(step.act, domain, record)
-        if written.result == "denied":
-            return written
-        if silenced():
-            return Done(step.act, "dropped", "not wanted any more after it had been recorded")
+    def tell(connection: t.Any, domain: t.Any) -> Done | None:
         done = call(connection, domain)
-        if written.result == "ok" or done is None:
-            return done
-        problem = f"the request could not be recorded: {written.detail}"
-        return dataclasses.replace(done, detail="; ".join(filter(None, (done.detail, problem))))
+        told = f"the request could not be recorded: {problem}"
+        return None if done is None else dataclasses.replace(done, detail="; ".join(filter(None, (done.detail, told))))
 
-    return write_then_call
+    return tell
