@@ -449,9 +449,7 @@ def _observe_started(seen: Seen, act: Act, at: float) -> Seen:
     elif act == "thaw":
         seen = _with(seen, thawed=True)
     elif act in FINAL_ACTS:
-        seen = _with(
-            seen, final_act=act, final_result="", final_at=at, sample_asked_at=None, unanswered_since=None
-        )
+        seen = _with(seen, final_act=act, final_result="", final_at=at, sample_asked_at=None, unanswered_since=None)
     return _with(seen, busy=act, begun=True, busy_since=at)
 
 

@@ -270,8 +270,8 @@ class Run:
     def _record_and_ask(self, case: Case, act: Act, call: Call) -> None:
         """The first request has two turns: in one it is written into the domain's metadata, in the next it is made.
 
-        So of domains that are due together all are on record before the first of them is asked, and then they are asked
-        one right after the other, without libvirt's files being written in between.
+        So domains that are due together are put on record together, and are then asked one right after the other,
+        without libvirt's files being written in between. What has become needless in between is not made.
         """
         record = case.record()
         case.on_record = record.request

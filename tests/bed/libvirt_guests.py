@@ -14,9 +14,7 @@ SCRIPT = Path("/usr/lib/libvirt/libvirt-guests.sh")
 SETTINGS = "libvirt-guests"
 """The name of the file of settings, which is in /etc/default on Debian."""
 
-STOP = (
-    'unshare --mount sh -c \'mount --bind "$1" /etc/default && mkdir -p /run/lock && exec "$2" stop\' - "$1" "$2"'
-)
+STOP = 'unshare --mount sh -c \'mount --bind "$1" /etc/default && mkdir -p /run/lock && exec "$2" stop\' - "$1" "$2"'
 
 
 def stop(daemon: PrivateLibvirt, guest: str, defaults: Path, timeout: float = 120) -> str:

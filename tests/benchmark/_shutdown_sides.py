@@ -255,7 +255,7 @@ SIDES = {
     ),
     "script_fast": Side("libvirt-guests, all in parallel", script(None), like=MODULE),
     PLAYBOOK: Side("playbook: domain_shutdown", our_playbook({}, fast=False)),
-    FAST_PLAYBOOK: Side("playbook: the same, baseline_time=0, pipelining", our_playbook(NO_BASELINE, fast=True)),
+    FAST_PLAYBOOK: Side("playbook: domain_shutdown, baseline_time=0, pipelining", our_playbook(NO_BASELINE, fast=True)),
     "virt": Side("playbook: virt in loops with until", virt_in_loops, like=PLAYBOOK, slow=True),
     "virt_fast": Side("playbook: virt, fastest form", virt_at_once, like=FAST_PLAYBOOK, slow=True),
 }

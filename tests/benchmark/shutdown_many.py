@@ -182,9 +182,9 @@ def version(number: int) -> str:
 def table(count: int, results: Results) -> str:
     """What a reader wants to know about so many guests, in Markdown."""
     middle, ratios, peers = results.middle, results.ratios, results.peers
+    what = "seconds, medians (lowest to highest); times the limit; times what of ours is like a peer"
     lines = [
-        f"{count} {'guest' if count == 1 else 'guests'}: seconds, medians (lowest to highest); times the limit; times "
-        "ours, for a peer and what of ours is like it",
+        f"{count} {'guest' if count == 1 else 'guests'}: {what}",
         "",
         f"| | runs | {' | '.join(HEADLINES.values())} | times the limit | times ours |",
         "|---|" + "---:|" * (len(HEADLINES) + 3),

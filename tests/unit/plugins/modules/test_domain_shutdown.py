@@ -20,7 +20,9 @@ import libvirt
 import pytest
 import yaml
 from ansible.module_utils.testing import patch_module_args
+from ansible_collections.winguest.shutdown.plugins.module_utils import _acts
 from ansible_collections.winguest.shutdown.plugins.module_utils._acts import read_record
+from ansible_collections.winguest.shutdown.plugins.module_utils._ladder import Act, Done
 from ansible_collections.winguest.shutdown.plugins.module_utils._order import Wish
 from ansible_collections.winguest.shutdown.plugins.module_utils._policy import (
     FIELDS,
@@ -262,6 +264,20 @@ def test_a_guest_that_goes_off(run: Run, driver: Driver) -> None:
 
     again = run(domains=["going"])
     assert (again["changed"], again["totals"]) == (False, {"already_off": 1, "domains": 1})
+
+
+def test_a_request_is_on_record_before_it_is_made(run: Run, driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    domains = [driver.start(f"due-{number}") for number in range(6)]
+    make, found = _acts.simple, {}
+
+    def simple(act: Act, domain: Any) -> Done:
+        request = read_record(domain).request
+        found.setdefault(domain.name(), request is not None and request.outstanding and not request.outcome)
+        return make(act, domain)
+
+    monkeypatch.setattr(_acts, "simple", simple)
+    run(domains=[domain.name() for domain in domains], timeout=0.5, max_timeout=0.5, accept_timeout=0.5)
+    assert found == {domain.name(): True for domain in domains}
 
 
 def test_a_guest_that_stays(run: Run, driver: Driver) -> None:
