@@ -304,7 +304,7 @@ Step = t.Union[Wait, Do, End]
 
 
 def _with(seen: Seen, **changes: t.Any) -> Seen:
-    """The same with other values. dataclasses.replace() takes ten times as long, for so many of them."""
+    """The same with other values. dataclasses.replace() takes twenty times as long, for so many of them."""
     changed = object.__new__(Seen)
     changed.__dict__.update(seen.__dict__, **changes)
     if len(changed.__dict__) != len(seen.__dict__):
