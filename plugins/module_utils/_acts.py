@@ -216,6 +216,14 @@ def remove_record(domain: t.Any) -> None:
     _set_metadata(domain, None, None, _places(domain))
 
 
+def put_back(domain: t.Any, record: _record.Record) -> None:
+    """Let the domain have the record that it had before, or none if it had none."""
+    if record == _record.Record():
+        remove_record(domain)
+    else:
+        write_record(domain, record)
+
+
 def _places(domain: t.Any) -> int:
     """Where a domain has metadata, as flags."""
     flags = libvirt.VIR_DOMAIN_AFFECT_CONFIG if domain.isPersistent() else 0

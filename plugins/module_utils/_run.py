@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import heapq
 import queue
 import time
@@ -50,6 +51,9 @@ ANYHOW = Wish()
 
 SETTLE_LIMIT = 10.0
 """Seconds at the end of a run for the outcomes to get into the domains' metadata."""
+
+WITHDRAW_LIMIT = 5.0
+"""Seconds, twice, that a run that was told to stop takes to put back the records of requests that it has not made."""
 
 LAST_CALLS_LIMIT = 15.0
 """Seconds that a cancelled run waits for a forced stop that was already on its way, so that nothing stays frozen."""
@@ -158,6 +162,7 @@ class Run:
             self._let_in()
             self._tell_progress()
         self._tell_progress(last=True)
+        self._take_off_the_record()
         if self.stopped:
             self._hypervisor.finish("end", LAST_CALLS_LIMIT)
         else:
@@ -276,13 +281,17 @@ class Run:
         record = case.record()
         case.on_record = record.request
 
+        def make(connection: t.Any, domain: t.Any) -> Done | None:
+            case.asked = True  # before the look, so that whoever takes it off the record sees one of the two
+            return Done(act, "dropped", "not wanted any more") if self._silenced() else call(connection, domain)
+
         def recorded(event: Event) -> None:
             if isinstance(event, Done):
                 if event.result in ("denied", "dropped"):
                     case.on_record = None
                     self._inbox.put((case.facts.uuid, event))
                 else:
-                    self._ask(case, act, call if event.result == "ok" else _told(call, event.detail))
+                    self._ask(case, act, make if event.result == "ok" else _told(make, event.detail))
 
         self._hypervisor.act(
             acts.LANES["press"],
@@ -363,6 +372,26 @@ class Run:
         if isinstance(event, Done):
             self._claims.release(case.facts.uuid)
             self._settled.put((case, event))
+
+    def _take_off_the_record(self) -> None:
+        """Put the record back as it was found where a request was recorded and then not made."""
+        needless = [case for case in self.cases if case.needlessly_recorded]
+        if not needless or not self._hypervisor.finish(acts.LANES["press"], WITHDRAW_LIMIT):
+            return
+        for case in needless:
+            put_back = functools.partial(self._put_back, case)
+            self._hypervisor.act(
+                acts.LANES["press"], case.facts.uuid, "press", put_back, lambda: True, lambda event: None
+            )
+        self._hypervisor.finish(acts.LANES["press"], WITHDRAW_LIMIT)
+
+    def _put_back(self, case: Case, connection: t.Any, domain: t.Any) -> Done:
+        if not case.needlessly_recorded or self._claims.take(case.facts.uuid):
+            return Done("press", "ok", "it was made after all, or another run has it now")
+        if acts.still_ours(domain, case.on_record):
+            acts.put_back(domain, case.facts.record)
+        self._claims.release(case.facts.uuid)
+        return Done("press", "ok")
 
     def _give_up_claim(self, case: Case) -> None:
         """Whoever comes next may act at once on a domain that is only watched, unless libvirt is still at it for us."""
