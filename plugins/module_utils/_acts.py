@@ -22,6 +22,7 @@ except ImportError:
     pass  # the module has told the user by now
 else:
     OFF_ALREADY = (libvirt.VIR_ERR_OPERATION_INVALID, libvirt.VIR_ERR_NO_DOMAIN)
+    BOTH = libvirt.VIR_DOMAIN_AFFECT_CONFIG | libvirt.VIR_DOMAIN_AFFECT_LIVE
 
 FREEZE_LIMIT = 10.0
 """Seconds: a Windows guest holds its writes about that long, so a later answer is worth nothing."""
@@ -198,20 +199,43 @@ def read_record(domain: t.Any) -> _record.Record:
     return _record.from_xml(text) if text else _record.Record()
 
 
-def write_record(domain: t.Any, record: _record.Record) -> None:
-    """Put the record into the domain's definition, and into the running domain where there is one."""
-    _set_metadata(domain, _record.to_xml(record), _record.KEY)
+def write_record(domain: t.Any, record: _record.Record, guess: bool = False) -> None:
+    """Put the record into the domain's definition, and into the running domain where there is one.
+
+    guess: it is most likely persistent and running, so that libvirt need not be asked whether it is.
+    """
+    text = _record.to_xml(record)
+    if guess:
+        try:
+            return _set_metadata(domain, text, _record.KEY, BOTH)
+        except libvirt.libvirtError as error:
+            if error.get_error_code() != libvirt.VIR_ERR_OPERATION_INVALID:
+                raise
+    return _set_metadata(domain, text, _record.KEY, _places(domain))
 
 
 def remove_record(domain: t.Any) -> None:
     """Take it out of both."""
-    _set_metadata(domain, None, None)
+    _set_metadata(domain, None, None, _places(domain))
 
 
-def _set_metadata(domain: t.Any, text: str | None, key: str | None) -> None:
+def put_back(domain: t.Any, record: _record.Record) -> None:
+    """Let the domain have the record that it had before, or none if it had none."""
+    if record == _record.Record():
+        remove_record(domain)
+    else:
+        write_record(domain, record)
+
+
+def _places(domain: t.Any) -> int:
+    """Where a domain has metadata, as flags."""
     flags = libvirt.VIR_DOMAIN_AFFECT_CONFIG if domain.isPersistent() else 0
     if domain.isActive():
         flags |= libvirt.VIR_DOMAIN_AFFECT_LIVE
+    return int(flags)
+
+
+def _set_metadata(domain: t.Any, text: str | None, key: str | None, flags: int) -> None:
     domain.setMetadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, text, key, _record.NAMESPACE, flags)
 
 
@@ -223,10 +247,10 @@ def still_ours(domain: t.Any, request: _record.Request | None) -> bool:
         return False
 
 
-def try_to_record(act: Act, domain: t.Any, record: _record.Record) -> Done:
-    """Write the record; a failure is told as a Done of the act it belongs to."""
+def try_to_record(act: Act, domain: t.Any, record: _record.Record, guess: bool = False) -> Done:
+    """Write the record; a failure is told as a Done of the act it belongs to. For guess, see write_record."""
     try:
-        write_record(domain, record)
+        write_record(domain, record, guess)
     except libvirt.libvirtError as error:
         return failed(act, error)
     return Done(act, "ok")

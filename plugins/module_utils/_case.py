@@ -51,7 +51,9 @@ class Case:
         self.ended_at = now
         self.acted = False
         self.on_record: Request | None = None
-        """The request as it was written into the metadata when it was made."""
+        """The request as it was written into the metadata before it was made."""
+        self.asked = False
+        """Whether that request was really begun; set by the thread that does."""
         self.evidence: list[str] = []
         self.forecast: Forecast | None = None
         self.turn: list[str] = []
@@ -151,9 +153,15 @@ class Case:
         return record
 
     @property
+    def needlessly_recorded(self) -> bool:
+        """Whether a request is on record that was not made before the run was told to stop, or to ask nothing more."""
+        cancelled = self.end is not None and self.end.outcome == "cancelled"
+        return cancelled and self.on_record is not None and not self.asked
+
+    @property
     def to_be_recorded(self) -> bool:
         """Whether the outcome belongs into the domain's metadata and can get there."""
-        nothing_done = self.seen.requested_at is None and not self._saved_because
+        nothing_done = self.on_record is None and self.seen.requested_at is None and not self._saved_because
         if self.end is None or nothing_done or self.seen.lost_at is not None:
             return False
         if self.end.outcome in ("cancelled", "vanished") or self.facts.record_error:

@@ -189,9 +189,9 @@ class Hypervisor:
 
         self._lanes[lane].submit(job)
 
-    def finish(self, lane: str, seconds: float) -> None:
-        """Wait, but no longer than that, for the calls of this lane that have begun."""
-        self._lanes[lane].wait(seconds)
+    def finish(self, lane: str, seconds: float) -> bool:
+        """Wait, but no longer than that, for the calls of this lane, and tell whether all have ended."""
+        return self._lanes[lane].wait(seconds)
 
 
 def failed(act: Act, error: t.Any) -> Done:

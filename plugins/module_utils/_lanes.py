@@ -40,10 +40,10 @@ class Lane:
         if needed:
             threading.Thread(target=self._work, name=self._name, daemon=True).start()
 
-    def wait(self, seconds: float) -> None:
-        """Wait until every job has ended, but no longer than that."""
+    def wait(self, seconds: float) -> bool:
+        """Wait until every job has ended, but no longer than that, and tell whether they have."""
         with self._lock:
-            self._lock.wait_for(lambda: not self._unfinished, seconds)
+            return self._lock.wait_for(lambda: not self._unfinished, seconds)
 
     def _work(self) -> None:
         while True:

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import heapq
 import queue
 import time
@@ -50,6 +51,9 @@ ANYHOW = Wish()
 
 SETTLE_LIMIT = 10.0
 """Seconds at the end of a run for the outcomes to get into the domains' metadata."""
+
+WITHDRAW_LIMIT = 5.0
+"""Seconds, twice, that a run that was told to stop takes to put back the records of requests that it has not made."""
 
 LAST_CALLS_LIMIT = 15.0
 """Seconds that a cancelled run waits for a forced stop that was already on its way, so that nothing stays frozen."""
@@ -158,6 +162,7 @@ class Run:
             self._let_in()
             self._tell_progress()
         self._tell_progress(last=True)
+        self._take_off_the_record()
         if self.stopped:
             self._hypervisor.finish("end", LAST_CALLS_LIMIT)
         else:
@@ -259,9 +264,42 @@ class Run:
         call = self._call(case, step, now)
         case.fold(Asked(step.act), now)
         if first_request and not case.facts.record_error:
-            call = _recorded(case, step, call, self._silenced)
+            self._record_and_ask(case, step.act, call)
+        else:
+            self._ask(case, step.act, call)
+
+    def _ask(self, case: Case, act: Act, call: Call) -> None:
+        """Let the act have its turn."""
+        self._hypervisor.act(acts.LANES[act], case.facts.uuid, act, call, lambda: self._still_wanted(case, act))
+
+    def _record_and_ask(self, case: Case, act: Act, call: Call) -> None:
+        """The first request has two turns: in one it is written into the domain's metadata, in the next it is made.
+
+        So domains that are due together are put on record together, and are then asked one right after the other,
+        without libvirt's files being written in between. What has become needless in between is not made.
+        """
+        record = case.record()
+        case.on_record = record.request
+
+        def make(connection: t.Any, domain: t.Any) -> Done | None:
+            case.asked = True  # before the look, so that whoever takes it off the record sees one of the two
+            return Done(act, "dropped", "not wanted any more") if self._silenced() else call(connection, domain)
+
+        def recorded(event: Event) -> None:
+            if isinstance(event, Done):
+                if event.result in ("denied", "dropped"):
+                    case.on_record = None
+                    self._inbox.put((case.facts.uuid, event))
+                else:
+                    self._ask(case, act, make if event.result == "ok" else _told(make, event.detail))
+
         self._hypervisor.act(
-            acts.LANES[step.act], case.facts.uuid, step.act, call, lambda: self._still_wanted(case, step.act)
+            acts.LANES["press"],
+            case.facts.uuid,
+            act,
+            lambda connection, domain: acts.try_to_record(act, domain, record, guess=case.facts.persistent),
+            lambda: self._still_wanted(case, act),
+            recorded,
         )
 
     def _still_wanted(self, case: Case, act: Act) -> bool:
@@ -323,6 +361,8 @@ class Run:
 
     def _record_end(self, case: Case, record: Record, domain: t.Any) -> Done:
         """A run that only watched has given its claim up, and must not write over what another one has written."""
+        if not case.to_be_recorded:
+            return Done("press", "ok", "the request did not get its turn, and is not on record")
         if case.seen.alone:
             if self._claims.take(case.facts.uuid) or not acts.still_ours(domain, case.on_record):
                 return Done("press", "ok", "another run has it now")
@@ -332,6 +372,26 @@ class Run:
         if isinstance(event, Done):
             self._claims.release(case.facts.uuid)
             self._settled.put((case, event))
+
+    def _take_off_the_record(self) -> None:
+        """Put the record back as it was found where a request was recorded and then not made."""
+        needless = [case for case in self.cases if case.needlessly_recorded]
+        if not needless or not self._hypervisor.finish(acts.LANES["press"], WITHDRAW_LIMIT):
+            return
+        for case in needless:
+            put_back = functools.partial(self._put_back, case)
+            self._hypervisor.act(
+                acts.LANES["press"], case.facts.uuid, "press", put_back, lambda: True, lambda event: None
+            )
+        self._hypervisor.finish(acts.LANES["press"], WITHDRAW_LIMIT)
+
+    def _put_back(self, case: Case, connection: t.Any, domain: t.Any) -> Done:
+        if not case.needlessly_recorded or self._claims.take(case.facts.uuid):
+            return Done("press", "ok", "it was made after all, or another run has it now")
+        if acts.still_ours(domain, case.on_record):
+            acts.put_back(domain, case.facts.record)
+        self._claims.release(case.facts.uuid)
+        return Done("press", "ok")
 
     def _give_up_claim(self, case: Case) -> None:
         """Whoever comes next may act at once on a domain that is only watched, unless libvirt is still at it for us."""
@@ -361,21 +421,12 @@ class Run:
         return list(self._unsettled.values())
 
 
-def _recorded(case: Case, step: Do, call: Call, silenced: t.Callable[[], bool]) -> Call:
-    """The call, with the request written into the domain's metadata before it is made, which may take a while."""
-    record = case.record()
-    case.on_record = record.request
+def _told(call: Call, problem: str) -> Call:
+    """The call of a request that could not be recorded, whose answer tells so."""
 
-    def write_then_call(connection: t.Any, domain: t.Any) -> Done | None:
-        written = acts.try_to_record(step.act, domain, record)
-        if written.result == "denied":
-            return written
-        if silenced():
-            return Done(step.act, "dropped", "not wanted any more after it had been recorded")
+    def tell(connection: t.Any, domain: t.Any) -> Done | None:
         done = call(connection, domain)
-        if written.result == "ok" or done is None:
-            return done
-        problem = f"the request could not be recorded: {written.detail}"
-        return dataclasses.replace(done, detail="; ".join(filter(None, (done.detail, problem))))
+        told = f"the request could not be recorded: {problem}"
+        return None if done is None else dataclasses.replace(done, detail="; ".join(filter(None, (done.detail, told))))
 
-    return write_then_call
+    return tell

@@ -19,7 +19,7 @@ import checkout
 import pytest
 from benchmark import _peer
 
-GUESTS = 4
+GUESTS = 2
 PEER_SETTINGS = 4
 MOST_REQUESTS = 10
 """What one task of ours may ask of a guest in which all that is enforced is wrong."""
@@ -34,21 +34,30 @@ def measured(folder: Path, name: str, *words: str, seconds: float) -> tuple[str,
     return ended.stdout, json.loads(numbers.read_text())
 
 
+@pytest.mark.timeout(900)
 def test_shutdown_many(tmp_path: Path) -> None:
-    printed, document = measured(tmp_path, "shutdown_many", "--guests", str(GUESTS), seconds=240)
-    assert f"{GUESTS} guests in one call" in printed
-    assert document["guests"] == GUESTS
+    sides = ["bare", "module_fast", "script_fast", "playbook_fast", "virt", "virt_fast"]
+    few = ("--guests", str(GUESTS), "--sides", ",".join(sides[1:]))
+    printed, document = measured(tmp_path, "shutdown_many", *few, seconds=880)
+    assert f"{GUESTS} guests: seconds" in printed and "Goal, the best peer" in printed
     assert all(document["machine"][name] for name in ("cores", "memory_gib"))
-    assert all(document["machine"]["versions"][name] for name in ("QEMU", "libvirt", "Python", "ansible-core"))
-    assert list(document["runs"]) == ["bare client", "module", "baseline_time=0"]
-    for side, (seconds,) in document["runs"].items():
-        assert document["medians"][side] == seconds
-        assert all(ratio > 0 for ratio in document["ratios"][side].values())
-        parts = sum(seconds[name] for name in ("connected", "look", "baseline", "guests", "records", "exit"))
-        assert abs(parts - seconds["whole"]) < 0.001
-        assert seconds["first_press_to_result"] < seconds["whole"]
-    assert document["runs"]["module"][0]["baseline"] >= 3
-    assert set(document["ratios"]["bare client"].values()) == {1.0}
+    versions = document["machine"]["versions"]
+    assert all(versions[name] for name in ("QEMU", "libvirt", "Python", "ansible-core", "community.libvirt"))
+    (runs,), (ratios,), (peers,), (parts,) = (document[name].values() for name in ("runs", "ratios", "peers", "parts"))
+    assert list(runs) == list(ratios) == sides
+    took = {side: seconds for side, (seconds,) in runs.items()}
+    assert document["medians"] == {str(GUESTS): took}
+    answers = {side: seconds["answer"] for side, seconds in took.items()}
+    for side, answer in answers.items():
+        assert 0 < answer < took[side]["whole"]
+        assert ratios[side]["answer"] == answer / answers["bare"]
+        assert f"| {document['labels'][side]} | 1 | {answer:.2f} (" in printed
+    assert peers == {"virt_fast": answers["virt_fast"] / answers["playbook_fast"]}
+    assert list(parts) == ["bare", "module_fast"]
+    for side, (taken,) in parts.items():
+        assert abs(sum(taken.values()) - took[side]["whole"]) < 0.001
+    values = {(one["series"], one["label"]): one["value"] for one in document["values"]}
+    assert values == {(f"{GUESTS} guests", document["labels"][side]): answers[side] for side in sides}
 
 
 @pytest.mark.timeout(900)

@@ -18,15 +18,15 @@ from typing import Any
 import libvirt
 import pytest
 from ansible_collections.winguest.shutdown.plugins.module_utils._host_readiness import AUTO_SHUTDOWN_SINCE
-from bed import newer_libvirt
+from bed import libvirt_guests, newer_libvirt
 from bed.acpi_guest import DiskState, disk_state
 from bed.guests import CACHE, AcpiGuest, Bed
+from bed.libvirt_guests import SCRIPT
 from bed.logind import Logind
 from bed.private_libvirt import wait_until
 from integration.conftest import Hypervisor
 from integration.rows import is_off, look, restart, shows, the_finding
 
-SCRIPT = Path("/usr/lib/libvirt/libvirt-guests.sh")
 UNIT = "libvirt-guests.service"
 WANTED = Path("etc/systemd/system/multi-user.target.wants")
 SETTINGS = Path("etc/default/libvirt-guests")
@@ -65,16 +65,7 @@ class Files:
 
     def stop_service(self) -> str:
         """What systemd does when the host goes down, in the mount namespace of the private libvirt."""
-        pid = str(self.hypervisor.bed.daemon.qemu_pid("served"))
-        as_systemd = (
-            'unshare --mount sh -c \'mount --bind "$1" /etc/default && mkdir -p /run/lock && exec "$2" stop\' '
-            '- "$1" "$2"'
-        )
-        command = ["nsenter", "--mount", "--target", pid, "sh", "-c", as_systemd, "-"]
-        command += [str((self.root / SETTINGS).parent), str(SCRIPT)]
-        ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-        (self.hypervisor.bed.daemon.directory / "lib" / "libvirt-guests").unlink(missing_ok=True)
-        return ended.stdout + ended.stderr
+        return libvirt_guests.stop(self.hypervisor.bed.daemon, "served", (self.root / SETTINGS).parent)
 
 
 @pytest.fixture

@@ -274,6 +274,13 @@ def test_what_is_to_be_recorded(case: Case, expected: bool) -> None:
     assert case.to_be_recorded is expected
 
 
+def test_a_request_that_was_recorded_and_needless_before_it_was_made_is_settled_on_record() -> None:
+    case = ended("already_off")
+    case.on_record = EARLIER
+    request = case.record().request
+    assert case.to_be_recorded and request is not None and not request.outstanding
+
+
 # ---- evidence, totals, failure
 
 

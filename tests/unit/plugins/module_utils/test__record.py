@@ -22,7 +22,7 @@ from ansible_collections.winguest.shutdown.plugins.module_utils._record import (
 )
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from unit.plugins.libvirt_test_driver import Driver
+from unit.plugins.libvirt_test_driver import Driver, domain_xml
 
 # What XML 1.0, and so libvirt, can hold.
 characters = st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufffe\uffff") | st.sampled_from(
@@ -66,6 +66,15 @@ def test_what_is_written_can_be_read(record: Record) -> None:
 def test_what_libvirt_stores_can_be_read(recorded_domain: Any, record: Record) -> None:
     write_record(recorded_domain, record)
     assert read_record(recorded_domain) == record
+
+
+def test_a_record_finds_its_place_where_it_was_guessed_wrong(driver: Driver) -> None:
+    off, transient = driver.start("guessed-off"), driver.connection.createXML(domain_xml("guessed-transient"))
+    off.destroy()
+    for domain in (off, transient, driver.start("guessed-right")):
+        write_record(domain, Record(REQUEST), guess=True)
+        assert read_record(domain).request == REQUEST
+    transient.destroy()
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,9 @@ import libvirt
 import pytest
 import yaml
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.winguest.shutdown.plugins.module_utils._acts import read_record
+from ansible_collections.winguest.shutdown.plugins.module_utils import _acts, _run
+from ansible_collections.winguest.shutdown.plugins.module_utils._acts import raw_record, read_record, write_record
+from ansible_collections.winguest.shutdown.plugins.module_utils._ladder import Act, Done
 from ansible_collections.winguest.shutdown.plugins.module_utils._order import Wish
 from ansible_collections.winguest.shutdown.plugins.module_utils._policy import (
     FIELDS,
@@ -28,6 +30,7 @@ from ansible_collections.winguest.shutdown.plugins.module_utils._policy import (
     PolicyError,
     make_policy,
 )
+from ansible_collections.winguest.shutdown.plugins.module_utils._record import Past, Record
 from ansible_collections.winguest.shutdown.plugins.modules import domain_shutdown
 from ansible_collections.winguest.shutdown.plugins.modules.domain_shutdown import (
     DOCUMENTATION,
@@ -262,6 +265,48 @@ def test_a_guest_that_goes_off(run: Run, driver: Driver) -> None:
 
     again = run(domains=["going"])
     assert (again["changed"], again["totals"]) == (False, {"already_off": 1, "domains": 1})
+
+
+def test_a_request_is_on_record_before_it_is_made(run: Run, driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    domains = [driver.start(f"due-{number}") for number in range(6)]
+    make = _acts.simple
+    found: dict[str, bool] = {}
+
+    def simple(act: Act, domain: Any) -> Done:
+        request = read_record(domain).request
+        found.setdefault(domain.name(), request is not None and request.outstanding and not request.outcome)
+        return make(act, domain)
+
+    monkeypatch.setattr(_acts, "simple", simple)
+    run(domains=[domain.name() for domain in domains], timeout=0.5, max_timeout=0.5, accept_timeout=0.5)
+    assert found == {domain.name(): True for domain in domains}
+
+
+def test_a_request_that_was_recorded_and_is_not_made_is_taken_off_the_record(
+    run: Run, driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run is told to stop just when the first of them is on record, and not asked yet."""
+    fresh, known = driver.start("fresh"), driver.start("known")
+    earlier = Record(None, (Past("2026-11-23T10:12:03.204Z", "graceful", "acpi", 0.5, 24.8),))
+    write_record(known, earlier)
+    stopped, stop, write = threading.Event(), _run.Run.stop, _acts.write_record
+
+    def stopping(self: _run.Run, why: str) -> None:
+        stop(self, why)
+        stopped.set()
+
+    def writing(domain: Any, record: Record, guess: bool = False) -> None:
+        write(domain, record, guess)
+        if record.request is not None:
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert stopped.wait(60)
+
+    monkeypatch.setattr(_run.Run, "stop", stopping)
+    monkeypatch.setattr(_acts, "write_record", writing)
+    result = run(domains=["fresh", "known"])
+    assert result["totals"] == {"cancelled": 2, "domains": 2}
+    assert raw_record(fresh) == "" and read_record(known) == earlier
+    assert fresh.isActive() and known.isActive()
 
 
 def test_a_guest_that_stays(run: Run, driver: Driver) -> None:
