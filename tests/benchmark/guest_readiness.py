@@ -74,7 +74,7 @@ SIDES = {
 }
 """In the order in which a guest gets them: only the second changes anything."""
 
-PEERS = (TASKS, LOOP)
+OURS, PEERS = (AUDIT, REMEDIATION, AGAIN), (TASKS, LOOP)
 NOTHING = "ansible-playbook, which does nothing"
 """What the fleet is measured with besides, for it is in the seconds of every side."""
 
@@ -330,13 +330,12 @@ def _measure_fleet(bed: Bed, runs: int, many: Fleet) -> dict[str, list[Result]]:
     return results
 
 
-def record(bed: Bed) -> list[Answer]:
-    """What a new guest is asked by the audit, the remediation and the second run, and what it answers."""
+def record(bed: Bed, sides: Sequence[str] = OURS) -> list[Answer]:
+    """What a new guest is asked by these sides, one after the other, and what it answers."""
     with new_guest(bed, "recorded") as guest, tempfile.TemporaryDirectory(dir=bed.directory) as folder:
         guest.recorder = Recorder(guest.windows.wine.start, Path(folder))
-        for side in SIDES:
-            if side not in PEERS:
-                guest.run(side, ())
+        for side in sides:
+            guest.run(side, ())
         return guest.recorder.answers
 
 
