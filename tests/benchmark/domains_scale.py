@@ -12,11 +12,15 @@ which is another one; memory is the most that the module's process had.
 Growth is the exponent with which the processors' own seconds grow from the smallest number of domains to the largest,
 less those for no domain at all: 1 is linear, 2 is square.
 
-Where the time goes, of 1 ms to 2 ms that a domain costs a module: a third is libvirt's event loop, which runs in a
-thread of this process and is woken by each answer to another thread; a fifth is the two threads that keep a call that
-hangs from holding up the others; the rest is the look at the XML, the timeline, and what ansible-core does with each
-value of a result (it looks for secrets, and writes it as JSON). domain_readiness_info with all its findings is the
-exception: of its 4 ms, 2.5 ms are that last part, for 28 findings of 17 values each. problems_only leaves most of it.
+Where the time goes: a look at a domain is six calls of libvirt, and each of them wakes libvirt's event loop, which is a
+thread of the module's process, some four times; that is a third of what the plan of a shutdown takes. The rest is the
+XML, the timeline, and what ansible-core does with each value of a result (it looks for secrets, copies and writes it).
+That last part is the larger one of domain_readiness_info with all its findings, which are 28 of 17 values for each
+domain; problems_only leaves most of it. A domain that waits is looked at every poll_interval, at 0.15 ms a look, so
+that of many domains which are saved three at a time the last one costs more than the first.
+
+What starts each of the modules, once, is ansible-core's part, libvirt's bindings, and the compilation of what is in the
+payload: 290 KiB, of which 85 KiB are this collection's.
 """
 
 from __future__ import annotations
