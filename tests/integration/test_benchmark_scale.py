@@ -6,17 +6,15 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from pathlib import Path
 
 import checkout
 import pytest
 from bed.guests import Bed
-from bed.windows.endpoint import Settings
 from bed.windows.prefix import USER
 from benchmark import _peer, domains_scale, guest_readiness
-from benchmark._replayed import Answer, Replayed, fleet
+from benchmark._replayed import fleet
 from benchmark.guest_readiness import AUDIT, NOTHING, PASSWORD, PATIENCE, TASKS
 
 DOMAINS = 8
@@ -39,13 +37,6 @@ def test_domains_scale(tmp_path: Path) -> None:
         assert document["growth"][side] is None  # of one number of domains
 
 
-@pytest.mark.parametrize(("large", "expected"), [(11.0, 1.0), (101.0, 2.0), (1.0, None)])
-def test_growth_is_that_of_what_comes_on_top(large: float, expected: float | None) -> None:
-    own = {"side: 0": 1.0, "side: 10": 2.0, "side: 100": large}
-    growth = domains_scale.growth({label: {"own_cpu": seconds} for label, seconds in own.items()}, "side", [10, 100])
-    assert growth == (None if expected is None else pytest.approx(expected))
-
-
 @pytest.mark.timeout(900)
 def test_a_fleet_of_guests(tmp_path: Path) -> None:
     _peer.fetch()
@@ -60,18 +51,3 @@ def test_a_fleet_of_guests(tmp_path: Path) -> None:
     assert results[AUDIT].actions["Command"] == GUESTS * len(answers)
     assert results[TASKS].actions["Command"] == GUESTS
     assert all(results[side].counted.connected < results[side].counted.whole for side in (AUDIT, TASKS))
-
-
-def test_a_command_that_was_not_recorded_has_no_answer(tmp_path: Path) -> None:
-    recorded = Answer("echo #00000001# one", b"#00000001# one", b"", 0)
-    shell = Settings()
-    for line, said, status in (
-        ("echo #12345678# one", b"#12345678# one", 0),
-        ("echo #12345678# two", b"", 250),
-        ("echo one", b"", 250),
-    ):
-        guest = Replayed([recorded], tmp_path / os.urandom(4).hex())
-        process = guest.start(line, shell)
-        assert process.communicate()[0] == said and process.returncode == status
-        again = guest.start(line, shell)
-        assert again.communicate()[0] == b"" and again.returncode == 250  # no second one was recorded
