@@ -86,6 +86,7 @@ class Document:
         self._roots: list[Element] = []
         # Names in a namespace become "URI name"; those of libvirt's own elements, which are in none, stay as they are.
         self._parser = expat.ParserCreate("utf-8", " ")
+        self._parser.buffer_text = True
         self._parser.StartElementHandler = self._start
         self._parser.EndElementHandler = self._end
         self._parser.CharacterDataHandler = self._text
@@ -138,7 +139,8 @@ class Document:
         """The first element to which these steps lead from the root."""
         found = [self.root]
         for step in steps:
-            found = [child for element in found for child in element.children if child.is_step(step)]
+            named = (child for element in found for child in element.children if child.name == step.name)
+            found = [child for child in named if child.is_step(step)]
         return found[0] if found else None
 
     def get(self, place: DefinitionElement) -> str | None:
