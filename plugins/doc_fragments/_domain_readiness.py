@@ -72,6 +72,8 @@ options:
   problems_only:
     description:
       - Leave findings that are C(ok) out of RV(domains[].findings) and RV(host.findings).
+      - Use it for thousands of domains at once. Each domain has about 30 findings, and all of them make up 16 KiB of
+        the result, whose writing is most of what the module takes, in time and in memory.
     type: bool
     default: false
 notes:

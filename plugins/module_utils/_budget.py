@@ -155,7 +155,8 @@ def _choose(tier: t.Sequence[Job], start: float, limit: float, parallel: int) ->
     places = _running(tier, start, parallel)
     heapq.heapify(places)
     waiting = [job for job in tier if job.until is None]
-    finals = [_force_time(tier, parallel) if job.on_timeout == "force" else 0.0 for job in waiting]
+    force_time = _force_time(tier, parallel)
+    finals = [force_time if job.on_timeout == "force" else 0.0 for job in waiting]
     leasts = [job.least + final for job, final in zip(waiting, finals)]
     slots = {}
     for number, (job, final) in enumerate(zip(waiting, finals)):

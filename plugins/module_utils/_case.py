@@ -48,6 +48,8 @@ class Case:
         )
         self.timeline = timeline
         self.end: End | None = None
+        self.when_ended: t.Callable[[], None] = lambda: None
+        """Called when it has its outcome."""
         self.ended_at = now
         self.acted = False
         self.on_record: Request | None = None
@@ -100,6 +102,7 @@ class Case:
             end = End("saved", f"{end.why}; {self._saved_because}")
         self.end, self.ended_at = end, now
         self.note(now, "ended", f"{end.outcome}: {end.why}")
+        self.when_ended()
 
     # ---- its turn
 

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import queue
 import typing as t
@@ -135,6 +136,15 @@ def read_domains(
     return _selection.read_entries(entries, _selection.entry_options(own), make)
 
 
+class Told(t.NamedTuple):
+    """What is told of one domain; without the definitions, which are many times as large."""
+
+    domain: dict[str, t.Any]
+    states: collections.Counter[str]
+    """How many findings are in each state."""
+    diff: list[dict[str, str]]
+
+
 class Audit:
     """One run over the domains of one hypervisor."""
 
@@ -161,43 +171,45 @@ class Audit:
             found = _facts.find(connection, [(entry.where, entry.name, entry.uuid) for entry in self._wanted])
             chosen = [(domain, entry.rules) for domain, entry in zip(found, self._wanted)]
         reading = _host_reading.read(connection.getURI(), connection.getLibVersion(), self._params["host_root"])
-        audited = self._audit_all(uri, [(domain.UUIDString(), domain.name(), rules) for domain, rules in chosen])
+        told = self._audit_all(uri, [(domain.UUIDString(), domain.name(), rules) for domain, rules in chosen])
         hypervisor.close()
-        return self._result(audited, Host(reading))
+        return self._result(told, Host(reading))
 
     # ---- domains
 
-    def _audit_all(self, uri: str, chosen: t.Sequence[tuple[str, str, Rules]]) -> list[Audited]:
+    def _audit_all(self, uri: str, chosen: t.Sequence[tuple[str, str, Rules]]) -> list[Told]:
         """Several domains at a time: one whose agent has hung holds up no other."""
         connections = ThreadConnections(uri)
         lane = Lane("audit", WIDTH)
-        done: queue.SimpleQueue[tuple[str, Audited]] = queue.SimpleQueue()
+        done: queue.SimpleQueue[tuple[str, Told]] = queue.SimpleQueue()
 
         def submit(uuid: str, name: str, rules: Rules) -> None:
             lane.submit(lambda: done.put((uuid, self._audit_one(connections, uuid, name, rules))))
 
         for uuid, name, rules in chosen:
             submit(uuid, name, rules)
-        audited: dict[str, Audited] = {}
+        told: dict[str, Told] = {}
         try:
-            while len(audited) < len(chosen):
+            while len(told) < len(chosen):
                 uuid, one = done.get(timeout=PATIENCE)
-                audited[uuid] = one
+                told[uuid] = one
         except queue.Empty:
             silence = f"libvirt has been silent for {PATIENCE:g} s, and what has become of it is not known"
             for uuid, name, rules in chosen:
-                audited.setdefault(uuid, _unread(uuid, name, rules, silence))
-        return [audited[uuid] for uuid, dummy_name, dummy_rules in chosen]
+                if uuid not in told:
+                    told[uuid] = self._told(_unread(uuid, name, rules, silence))
+        return [told[uuid] for uuid, dummy_name, dummy_rules in chosen]
 
-    def _audit_one(self, connections: ThreadConnections, uuid: str, name: str, rules: Rules) -> Audited:
+    def _audit_one(self, connections: ThreadConnections, uuid: str, name: str, rules: Rules) -> Told:
         """In a thread of the lane: whatever goes wrong with this domain is told of it alone."""
         try:
-            return self._audit(connections.get().lookupByUUIDString(uuid), rules)
+            return self._told(self._audit(connections.get().lookupByUUIDString(uuid), rules))
         except libvirt.libvirtError as error:
             gone = error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN
-            return _unread(uuid, name, rules, f"libvirt does not tell about it: {error}", "gone" if gone else "nostate")
+            trouble = f"libvirt does not tell about it: {error}"
+            return self._told(_unread(uuid, name, rules, trouble, "gone" if gone else "nostate"))
         except Exception as error:  # a defect of ours must end this domain's audit, not the whole run
-            return _unread(uuid, name, rules, f"{type(error).__name__}: {error}")
+            return self._told(_unread(uuid, name, rules, f"{type(error).__name__}: {error}"))
 
     def _audit(self, domain: t.Any, rules: Rules) -> Audited:
         reading = domain_reading.read(domain, self._params["ask_agent"])
@@ -233,15 +245,17 @@ class Audit:
 
     # ---- results
 
-    def _result(self, audited: list[Audited], host: Host) -> dict[str, t.Any]:
-        domains = [self._domain(one) for one in audited]
-        found = [finding for one in audited for finding in one.found]
+    def _told(self, one: Audited) -> Told:
+        return Told(self._domain(one), collections.Counter(finding.state for finding in one.found), one.diff)
+
+    def _result(self, told: list[Told], host: Host) -> dict[str, t.Any]:
+        domains = [one.domain for one in told]
         result: dict[str, t.Any] = {
             "changed": any(domain["changed"] for domain in domains),
             "domains": domains,
             "host": self._host(host),
-            "totals": {state: sum(finding.state == state for finding in found) for state in readiness.STATES},
-            "diff": [diff for one in audited for diff in one.diff],
+            "totals": {state: sum(one.states[state] for one in told) for state in readiness.STATES},
+            "diff": [diff for one in told for diff in one.diff],
         }
         failed = [domain for domain in domains if domain["failed"]]
         if failed:
@@ -259,7 +273,7 @@ class Audit:
             "state": facts.state,
             "reason": facts.reason,
             "persistent": facts.persistent,
-            "findings": self._told(one.found, one.before),
+            "findings": self._findings(one.found, one.before),
             "verdicts": readiness.verdicts(one.found),
             "recommended_methods": readiness.methods(one.reading),
             "agent": {
@@ -281,13 +295,13 @@ class Audit:
         found = host.findings(self._rules.catalogue)
         unknown = bool(host.reading.trouble)
         return {
-            "findings": self._told(found, {}),
+            "findings": self._findings(found, {}),
             "verdicts": readiness.verdicts(found),
             "acts_first": None if unknown else host.acts_first,
             "acts": host.acts(),
         }
 
-    def _told(self, found: list[Finding], before: t.Mapping[tuple[str, str], Finding]) -> list[dict[str, t.Any]]:
+    def _findings(self, found: list[Finding], before: t.Mapping[tuple[str, str], Finding]) -> list[dict[str, t.Any]]:
         told = [finding for finding in found if finding.state != "ok" or not self._params["problems_only"]]
         return [finding.told(before.get(finding.place)) for finding in told]
 

@@ -17,7 +17,6 @@ import re
 import typing as t
 import xml.etree.ElementTree as ET
 from xml.parsers import expat
-from xml.sax.saxutils import escape
 
 from ansible_collections.winguest.shutdown.plugins.module_utils._catalogue import (
     PRESENT,
@@ -31,6 +30,10 @@ DEEPEST = 200
 
 CONTAINERS = ("features", "devices", "pm")
 """Elements that hold parts of a definition which are compared one by one."""
+
+# Not by xml.sax.saxutils, which imports all of http and ssl.
+_IN_TEXT = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+_IN_VALUE = {**_IN_TEXT, **str.maketrans({"'": "&apos;", "\n": "&#10;", "\r": "&#13;", "\t": "&#9;"})}
 
 # Of a well-formed document only; "/" and ">" may be in an attribute's value.
 _VALUE = r"""(?:"[^"]*"|'[^']*')"""
@@ -83,6 +86,7 @@ class Document:
         self._roots: list[Element] = []
         # Names in a namespace become "URI name"; those of libvirt's own elements, which are in none, stay as they are.
         self._parser = expat.ParserCreate("utf-8", " ")
+        self._parser.buffer_text = True
         self._parser.StartElementHandler = self._start
         self._parser.EndElementHandler = self._end
         self._parser.CharacterDataHandler = self._text
@@ -135,7 +139,8 @@ class Document:
         """The first element to which these steps lead from the root."""
         found = [self.root]
         for step in steps:
-            found = [child for element in found for child in element.children if child.is_step(step)]
+            named = (child for element in found for child in element.children if child.name == step.name)
+            found = [child for child in named if child.is_step(step)]
         return found[0] if found else None
 
     def get(self, place: DefinitionElement) -> str | None:
@@ -161,7 +166,7 @@ class Document:
         if element is None:
             return self._with_new(place, data)
         if place.content == TEXT:
-            return self._with_content(element, escape(data))
+            return self._with_content(element, data.translate(_IN_TEXT))
         return self._with_attribute(element, place.content, data) if place.content else self
 
     def _replaced(self, begin: int, end: int, text: str) -> Document:
@@ -210,7 +215,7 @@ class Document:
 
 def _quoted(text: str) -> str:
     """An attribute's value, in libvirt's quotes."""
-    return "'" + escape(text, {"'": "&apos;", "\n": "&#10;", "\r": "&#13;", "\t": "&#9;"}) + "'"
+    return f"'{text.translate(_IN_VALUE)}'"
 
 
 def _new(steps: t.Sequence[Step], content: str, data: str, depth: int) -> str:
@@ -223,7 +228,7 @@ def _new(steps: t.Sequence[Step], content: str, data: str, depth: int) -> str:
     if others:
         indent = "\n" + "  " * (depth + 1)
         return f"<{tag}>{indent}{_new(others, content, data, depth + 1)}{indent[:-2]}</{step.name}>"
-    return f"<{tag}>{escape(data)}</{step.name}>" if content == TEXT else f"<{tag}/>"
+    return f"<{tag}>{data.translate(_IN_TEXT)}</{step.name}>" if content == TEXT else f"<{tag}/>"
 
 
 def lost(before: Document, after: str, edited: t.Sequence[DefinitionElement]) -> list[str]:

@@ -87,12 +87,16 @@ def next_turns(
         members = [place for place in places if place.tier == tier and not place.outcome]
         if members:
             waiting = [place.key for place in members if not place.begun]
-            room = parallel - (len(members) - len(waiting)) if parallel else len(waiting)
-            return waiting[: max(0, room)], {}
+            return waiting[: room(parallel, len(members) - len(waiting), len(waiting))], {}
         reason = held_up(places, tier, continue_after)
         if reason:
             return [], {place.key: reason for place in places if place.tier > tier and not place.outcome}
     return [], {}
+
+
+def room(parallel: int, under_way: int, waiting: int) -> int:
+    """How many more of a tier may be taken up, of which so many are under way and so many wait."""
+    return max(0, parallel - under_way) if parallel else waiting
 
 
 def held_up(places: t.Iterable[Place], tier: int, continue_after: t.Collection[str]) -> str:

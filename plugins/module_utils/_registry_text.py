@@ -170,6 +170,8 @@ def _cut(text: str) -> str:
 
 def printable(text: str) -> str:
     """The text without what could steer a terminal: control characters as escapes, but for line ends and tabs."""
+    if text.isprintable():
+        return text
     return "".join(
         char if char.isprintable() or char in "\n\t" else char.encode("unicode_escape").decode() for char in text
     )

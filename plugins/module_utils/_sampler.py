@@ -34,11 +34,31 @@ DOMAINS_A_CALL = 50
 Counts = dict[str, t.Mapping[str, t.Any]]
 
 
+class Known:
+    """The domains of a connection, each of which is looked up once: a look-up costs as much as a look."""
+
+    def __init__(self) -> None:
+        self._of: tuple[t.Any, dict[str, t.Any]] = (None, {})
+
+    def get(self, connection: t.Any, uuid: str) -> t.Any:
+        """The domain; None where there is none. Safe to call from several threads."""
+        if self._of[0] is not connection:
+            self._of = (connection, {})
+        owner, domains = self._of
+        if uuid in domains:
+            return domains[uuid]
+        domain = _look_up(connection, uuid)
+        if domain is not None and owner is connection:
+            domains[uuid] = domain
+        return domain
+
+
 class Sampler:
     """Takes samples in threads of its own and posts a StateSeen for each domain."""
 
     def __init__(self, uri: str, post: t.Callable[[str, Event], None], lost: t.Callable[[t.Any, str], None]) -> None:
         self._shared = SharedConnection(uri)
+        self._known, self._asked = Known(), Known()
         self._post = post
         self._lost = lost
         self._lock = threading.Lock()
@@ -79,17 +99,13 @@ class Sampler:
 
     def _states(self, connection: t.Any, uuids: list[str]) -> dict[str, StateSeen]:
         """The states, for which libvirt asks no QEMU."""
-        states = {}
-        for uuid in uuids:
-            try:
-                domain = connection.lookupByUUIDString(uuid)
-                state, reason = t.cast("tuple[int, int]", domain.state())
-                states[uuid] = names.state_seen(state, reason, domain.ID())
-            except libvirt.libvirtError as error:
-                if error.get_error_code() != libvirt.VIR_ERR_NO_DOMAIN:
-                    raise
-                states[uuid] = StateSeen("gone", "no such domain", sampled=True)
-        return states
+        domains = list(filter(None, (self._known.get(connection, uuid) for uuid in uuids)))
+        told = connection.domainListGetStats(domains, libvirt.VIR_DOMAIN_STATS_STATE, 0) if domains else ()
+        states = {
+            domain.UUIDString(): names.state_seen(stats["state.state"], stats["state.reason"], domain.ID())
+            for domain, stats in told
+        }
+        return {uuid: states.get(uuid) or _state(connection, uuid) for uuid in uuids}
 
     def _counts(self, uuids: list[str]) -> Counts:
         """The block statistics of those whose QEMU answers in time."""
@@ -117,9 +133,33 @@ class Sampler:
         flags = libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT
         try:
             connection = self._shared.get()
-            domains = [connection.lookupByUUIDString(uuid) for uuid in uuids]
+            domains = list(filter(None, (self._asked.get(connection, uuid) for uuid in uuids)))
+            if not domains:
+                return {}
             records = connection.domainListGetStats(domains, libvirt.VIR_DOMAIN_STATS_BLOCK, flags)
             return {domain.UUIDString(): stats for domain, stats in records}
         finally:
             with self._lock:
                 self._hung.difference_update(uuids)
+
+
+def _look_up(connection: t.Any, uuid: str) -> t.Any:
+    try:
+        return connection.lookupByUUIDString(uuid)
+    except libvirt.libvirtError as error:
+        if error.get_error_code() != libvirt.VIR_ERR_NO_DOMAIN:
+            raise
+        return None
+
+
+def _state(connection: t.Any, uuid: str) -> StateSeen:
+    """The state of a domain that was not among those told: it has gone, unless it has come back meanwhile."""
+    domain = _look_up(connection, uuid)
+    try:
+        if domain is not None:
+            state, reason = t.cast("tuple[int, int]", domain.state())
+            return names.state_seen(state, reason, domain.ID())
+    except libvirt.libvirtError as error:
+        if error.get_error_code() != libvirt.VIR_ERR_NO_DOMAIN:
+            raise
+    return StateSeen("gone", "no such domain", sampled=True)

@@ -7,7 +7,9 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
+import itertools
 import math
 import typing as t
 
@@ -15,7 +17,14 @@ from ansible_collections.winguest.shutdown.plugins.module_utils import _budget a
 from ansible_collections.winguest.shutdown.plugins.module_utils import _forecast as forecast
 from ansible_collections.winguest.shutdown.plugins.module_utils._case import Case
 from ansible_collections.winguest.shutdown.plugins.module_utils._ladder import End
-from ansible_collections.winguest.shutdown.plugins.module_utils._order import Place, Rules, Wish, last_tier, next_turns
+from ansible_collections.winguest.shutdown.plugins.module_utils._order import (
+    Place,
+    Rules,
+    Wish,
+    last_tier,
+    next_turns,
+    room,
+)
 
 LATE = 1.0
 """Seconds that a domain may be too late for its slot and still be asked; the budget's margin bears them."""
@@ -33,8 +42,20 @@ class Entry(t.NamedTuple):
     open: forecast.Open
 
 
+@dataclasses.dataclass
+class Tier:
+    """The domains of a tier without an outcome: those that wait, and how many are under way."""
+
+    waiting: dict[str, None] = dataclasses.field(default_factory=dict)
+    under_way: int = 0
+
+
 class Turns:
-    """The domains of a run, those that wait and those that were taken up."""
+    """The domains of a run, those that wait and those that were taken up.
+
+    Who comes next within a tier follows from the counts of that tier. All domains are only looked at when one has ended
+    altogether: that would otherwise be done once for each domain.
+    """
 
     def __init__(self, rules: Rules, began: float) -> None:
         """began is the time.monotonic() from which the budget counts."""
@@ -42,19 +63,30 @@ class Turns:
         self._began = began
         self._entries: dict[str, Entry] = {}
         self._until: dict[str, float | None] = {}
-        self._tiers: set[int] = set()
+        self._tiers: dict[int, Tier] = collections.defaultdict(Tier)
+        self._now_at = Tier()
+        self._moved = True
         self.waiting: dict[str, None] = {}
         self.forecast: dict[str, t.Any] = forecast.whole([], rules.budget)
 
     def add(self, case: Case, wish: Wish) -> None:
         """Line a domain up; one that has its outcome has a place all the same, for its tier's sake."""
         uuid = case.facts.uuid
-        self._tiers.add(wish.tier)
+        tier = self._tiers[wish.tier]
         seconds, source = forecast.expected(wish, case.facts.record.history, case.policy)
         job = forecast.job(wish.tier, seconds, case.policy, case.facts, self._rules.save_rate)
         self._entries[uuid] = Entry(case, wish, forecast.Open(case.facts.name, case.policy, seconds, source, job))
         if case.end is None:
-            self.waiting[uuid] = None
+            self.waiting[uuid] = tier.waiting[uuid] = None
+            case.when_ended = lambda: self._ended(uuid, tier)
+            self._moved = True
+
+    def _ended(self, uuid: str, tier: Tier) -> None:
+        if uuid in self.waiting:
+            del self.waiting[uuid], tier.waiting[uuid]
+        else:
+            tier.under_way -= 1
+        self._moved = True
 
     def foretell(self, now: float) -> None:
         """Make the forecast, before anything is asked. Raises BudgetError when the budget is impossible."""
@@ -82,19 +114,30 @@ class Turns:
 
     def next(self, now: float) -> list[Case]:
         """Those whose wait is over: taken up just now, or with an outcome, since nothing will be asked of them."""
-        self.waiting = {uuid: None for uuid in self.waiting if self._entries[uuid].case.end is None}
-        if not self.waiting:
+        if not (self._moved and self.waiting):
             return []
-        turns, never = next_turns(self._places(), self._rules.parallel, self._rules.continue_after)
+        self._moved = False
+        turns, never = self._whose_turn()
         slots = self._plan(now, LATE) if turns and self._deadline is not None else {}
         for uuid, why in never.items():
             self._entries[uuid].case.finish(End("refused", why), now)
         for uuid in turns:
+            del self.waiting[uuid], self._now_at.waiting[uuid]
+            self._now_at.under_way += 1
+        for uuid in turns:
             self._take_up(uuid, slots.get(uuid), now)
-        moved = [*turns, *never]
-        for uuid in moved:
-            del self.waiting[uuid]
-        return [self._entries[uuid].case for uuid in moved]
+        return [self._entries[uuid].case for uuid in (*turns, *never)]
+
+    def _whose_turn(self) -> tuple[list[str], dict[str, str]]:
+        """Those that are to be taken up now, and why others never will be."""
+        tier = self._now_at
+        if tier.waiting or tier.under_way:
+            count = room(self._rules.parallel, tier.under_way, len(tier.waiting))
+            return list(itertools.islice(tier.waiting, count)), {}
+        turns, never = next_turns(self._places(), self._rules.parallel, self._rules.continue_after)
+        if turns:
+            self._now_at = self._tiers[self._entries[turns[0]].wish.tier]
+        return turns, never
 
     def _take_up(self, uuid: str, slot: budget.Slot | None, now: float) -> None:
         case, wish, one = self._entries[uuid]

@@ -72,7 +72,8 @@ def fitting(statements: t.Iterable[Statement], nonce: str, longest: int = LONGES
     """The statements, those in pieces that no command line can hold."""
     made: list[Statement] = []
     for statement in statements:
-        pieces = statement.pieces() if len(_line([statement], nonce).text) > longest else []
+        alone = _line([statement], [_shortened(statement.text())], nonce)
+        pieces = statement.pieces() if len(alone.text) > longest else []
         made += fitting(pieces, nonce, longest) if pieces else [statement]
     return made
 
@@ -83,11 +84,14 @@ def lines(statements: t.Iterable[Statement], nonce: str, longest: int = LONGEST_
     The output goes to a file first, so that it arrives at once and not program by program.
     """
     made: Line | None = None
+    texts: list[str] = []
     for statement in statements:
-        longer = _line([*(made.statements if made else ()), statement], nonce)
+        texts.append(_shortened(statement.text()))
+        longer = _line([*(made.statements if made else ()), statement], texts, nonce)
         if made and len(longer.text) > longest:
             yield made
-            longer = _line([statement], nonce)
+            del texts[:-1]
+            longer = _line([statement], texts, nonce)
         if len(longer.text) > longest:
             raise ScriptError(
                 f"{type(statement).__name__} needs more than the {longest} characters that a command line may have: "
@@ -98,9 +102,10 @@ def lines(statements: t.Iterable[Statement], nonce: str, longest: int = LONGEST_
         yield made
 
 
-def _line(statements: t.Sequence[Statement], nonce: str) -> Line:
+def _line(statements: t.Sequence[Statement], texts: t.Sequence[str], nonce: str) -> Line:
+    """The line of these statements; texts are their shortened ones, which are made once and not for each trial."""
     sign = f"#{nonce}#"
-    pieces = [f"{mark(f'={index}')}&{_shortened(statement.text())}" for index, statement in enumerate(statements)]
+    pieces = [f"{mark(f'={index}')}&{text}" for index, text in enumerate(texts)]
     inner = "&".join([*pieces, mark(f"={len(pieces)}")])
     for letter, root in {**ROOTS, **USER_ROOTS}.items():
         if f"%~{letter}" in inner:

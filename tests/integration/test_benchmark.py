@@ -62,7 +62,7 @@ def test_shutdown_many(tmp_path: Path) -> None:
 
 @pytest.mark.timeout(900)
 def test_guest_readiness(tmp_path: Path) -> None:
-    few = ("--peer-settings", str(PEER_SETTINGS), "--no-ungathered")
+    few = ("--peer-settings", str(PEER_SETTINGS), "--no-ungathered", "--guests", "1")
     printed, document = measured(tmp_path, "guest_readiness", *few, seconds=880)
     versions = document["machine"]["versions"]
     assert all(versions[name] for name in ("ansible-core", "ansible.windows", "pywinrm", "Python", "Wine"))

@@ -22,6 +22,7 @@ from ansible_collections.winguest.shutdown.plugins.module_utils._order import (
     make_rules,
     make_wish,
     next_turns,
+    room,
 )
 from ansible_collections.winguest.shutdown.plugins.module_utils._policy import PolicyError
 from hypothesis import given
@@ -86,6 +87,10 @@ def places(text: str) -> list[Place]:
 )
 def test_turns(now: str, parallel: int, turns: str) -> None:
     assert next_turns(places(now), parallel, ()) == ([*turns], {})
+
+
+def test_room() -> None:
+    assert [room(0, 5, 9), room(3, 1, 9), room(3, 3, 9), room(3, 4, 9)] == [9, 2, 0, 0]
 
 
 @pytest.mark.parametrize("outcome", [*HOLDING, "cancelled"])

@@ -9,6 +9,7 @@ import dataclasses
 import queue
 import threading
 import time
+from collections import Counter
 from typing import Any
 
 import libvirt
@@ -90,6 +91,39 @@ def test_a_domain_that_was_started_anew_has_another_id(driver: Driver) -> None:
     domain.create()
     after = listener.sample(driver.connection, [uuid])[uuid]
     assert before[2] != after[2] == domain.ID()
+
+
+class Counting:
+    """A connection that counts the calls of libvirt, and may keep silent about a domain."""
+
+    def __init__(self, connection: Any, silent: str = "") -> None:
+        self.calls: Counter[str] = Counter()
+        self._connection, self._silent = connection, silent
+
+    def lookupByUUIDString(self, uuid: str) -> Any:
+        self.calls["look-up"] += 1
+        return self._connection.lookupByUUIDString(uuid)
+
+    def domainListGetStats(self, *arguments: Any) -> list[Any]:
+        self.calls["states"] += 1
+        told = self._connection.domainListGetStats(*arguments)
+        return [one for one in told if one[0].UUIDString() != self._silent]
+
+
+def test_each_domain_is_looked_up_once_and_many_are_asked_for_in_a_call(driver: Driver) -> None:
+    uuids = [driver.start(f"counted-{number}").UUIDString() for number in range(4)]
+    listener, connection = Listener(), Counting(driver.connection)
+    for dummy in range(3):
+        assert {found[0] for found in listener.sample(connection, uuids).values()} == {"running"}
+    assert connection.calls == {"look-up": 4, "states": 3}
+    assert listener.sample(Counting(driver.connection), uuids).keys() == set(uuids)  # another one knows none of them
+
+
+def test_one_that_is_not_told_is_looked_at_by_itself(driver: Driver) -> None:
+    uuids = [driver.start(f"untold-{number}").UUIDString() for number in range(2)]
+    connection = Counting(driver.connection, silent=uuids[0])
+    found = Listener().sample(connection, uuids)
+    assert [found[uuid][0] for uuid in uuids] == ["running", "running"]
 
 
 def test_more_domains_than_fit_into_one_call(driver: Driver) -> None:

@@ -9,10 +9,11 @@ import dataclasses
 import typing as t
 
 import pytest
+from ansible_collections.winguest.shutdown.plugins.module_utils import _turns
 from ansible_collections.winguest.shutdown.plugins.module_utils._budget import LATENCY, MARGIN
 from ansible_collections.winguest.shutdown.plugins.module_utils._case import Case
 from ansible_collections.winguest.shutdown.plugins.module_utils._ladder import Do, End, Started
-from ansible_collections.winguest.shutdown.plugins.module_utils._order import Rules, Wish
+from ansible_collections.winguest.shutdown.plugins.module_utils._order import Place, Rules, Wish, next_turns
 from ansible_collections.winguest.shutdown.plugins.module_utils._policy import Policy
 from ansible_collections.winguest.shutdown.plugins.module_utils._preflight import Definition, Facts
 from ansible_collections.winguest.shutdown.plugins.module_utils._timeline import Timeline
@@ -93,6 +94,31 @@ def test_one_that_ends_while_it_waits() -> None:
     assert line.next(1.0) == "" and not line.turns.waiting
     line.end("a", "graceful", 2.0)
     assert line.next(2.0) == ""
+
+
+@pytest.mark.parametrize("parallel", [0, 1, 3])
+def test_all_domains_are_looked_at_once_for_each_tier(parallel: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not once for each domain, of which there may be thousands."""
+    looks: list[int] = []
+
+    def counted(places: t.Sequence[Place], *rest: t.Any) -> t.Any:
+        looks.append(len(places))
+        return next_turns(places, *rest)
+
+    monkeypatch.setattr(_turns, "next_turns", counted)
+    line = Line(parallel=parallel)
+    for number in range(30):
+        line.add(f"{number:02}", number % 2)
+    order: list[str] = []
+    under_way = line.next(0.0).split()
+    while under_way:
+        assert len(under_way) <= (parallel or 15)
+        order.append(under_way.pop(0))
+        line.end(order[-1], "graceful", 1.0)
+        under_way += line.next(1.0).split()
+        assert line.next(1.0) == ""
+    assert order == [f"{number:02}" for number in (*range(0, 30, 2), *range(1, 30, 2))]
+    assert looks == [30, 30]
 
 
 def test_a_tier_that_is_held_up_already_needs_no_share_of_the_budget() -> None:

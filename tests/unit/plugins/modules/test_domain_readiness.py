@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import re
 import stat
@@ -385,6 +386,23 @@ def test_a_libvirt_that_falls_silent(run: Run, driver: Driver, monkeypatch: pyte
     release.set()
     (silent,) = result["domains"]
     assert silent["verdicts"] == {"host": "unknown"} and "silent for 0.2 s" in silent["error"]
+
+
+def test_definitions_go_once_they_are_told(run: Run, driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of thousands of domains would take most of the memory."""
+    names = [driver.start(f"told-{number}").name() for number in range(2 * _domain_audit.WIDTH)]
+    kept: list[int] = []
+    result = _domain_audit.Audit._result
+
+    def counted(audit: Any, told: Any, host: Any) -> dict[str, Any]:
+        gc.collect()
+        kept.append(sum(isinstance(one, Document) for one in gc.get_objects()))
+        return result(audit, told, host)
+
+    monkeypatch.setattr(_domain_audit.Audit, "_result", counted)
+    run(domain_readiness_info, domains=names[:1])
+    run(domain_readiness_info, domains=names)
+    assert kept[0] == kept[1]
 
 
 def test_a_domain_that_goes_away(run: Run, driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
