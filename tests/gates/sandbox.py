@@ -38,7 +38,7 @@ KEPT = (".git/", ".ansible/", ".cache/", "tests/output/")
 
 
 def prepare(run_id: str) -> None:
-    """Bring the copy, the home folder and the folder of Pythons up to date, once in a test run."""
+    """Bring the copy and the home folder up to date, once in a test run."""
     CACHE.mkdir(exist_ok=True)
     with (CACHE / "copy.lock").open("a+", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -48,7 +48,6 @@ def prepare(run_id: str) -> None:
         lock.truncate(0)
         _update_copy()
         _update_home()
-        _update_pythons()
         lock.write(run_id)
 
 
@@ -81,7 +80,11 @@ def run(*command: str, cwd: Path = COPY, seconds: float = 280, accept: tuple[int
 
 
 def sanity(program: str, *arguments: str, seconds: float = 2900) -> None:
-    """Run ansible-test's sanity tests; leaving one out counts as a failure, but for Pythons this machine lacks."""
+    """Run ansible-test's sanity tests; leaving one out counts as a failure, but for Pythons this machine lacks.
+
+    Two runs must not be at the same time: they use the same folders, PYTHONS among them.
+    """
+    _update_pythons()
     output = run(program, "sanity", "--local", *arguments, seconds=seconds)
     skipped = re.compile(
         r'WARNING: Skipping sanity test "(?:compile|import)" on Python (\S+) because it could not be found\.'
