@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import ansible
+import ansible.release
 import checkout
 
 HYPERVISOR_PYTHON = os.environ.get("WINGUEST_HYPERVISOR_PYTHON", "/usr/bin/python3")
@@ -138,7 +138,7 @@ def call(uri: str, **options: Any) -> Answer:
 
 def environment() -> dict[str, str]:
     """Python finds the collection, and of Ansible's environment only ansible itself (its modules need no more)."""
-    folder = checkout.CACHE / "hypervisor-python"
+    folder = checkout.CACHE / "hypervisor-python" / ansible.release.__version__
     folder.mkdir(parents=True, exist_ok=True)
     link = folder / "ansible"
     if not link.exists():

@@ -6,11 +6,14 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import tarfile
 from pathlib import Path
 
 import pytest
 from gates import sandbox
+from unit.plugins import libvirt_nodes
 
 pytestmark = pytest.mark.xdist_group("built")
 
@@ -20,6 +23,9 @@ FILES = {
     *("CHANGELOG.md", "CODE_OF_CONDUCT.md", "CONTRIBUTING.md", "LICENSE", "README.md", "REUSE.toml"),
     *("FILES.json", "MANIFEST.json"),
 }
+# What is needed where it is used.
+ESSENTIAL = ("meta", "playbooks", "plugins", "roles")
+LARGEST = 20 * 1024 * 1024
 # Plugins without documentation of their own: an action plugin's is that of the module of its name.
 SILENT = {"action", "doc_fragments", "module_utils", "plugin_utils"}
 
@@ -56,6 +62,24 @@ def test_build_holds_the_collection_and_nothing_else(built: Path) -> None:
     assert expected | {"README.md", "LICENSE"} <= names
 
 
+def test_galaxy_imports_it(built: Path, tmp_path: Path) -> None:
+    """By the importer of Galaxy and of the automation hub, with nothing to say against it.
+
+    ansible-lint and ansible-test are gates of their own. REQUIRE_V1_OR_GREATER is for the day of version 1.0.0.
+    """
+    output = sandbox.run(
+        *("python", "-m", "galaxy_importer.main", str(built)),
+        cwd=tmp_path,
+        GALAXY_IMPORTER_CHECK_REQUIRED_TAGS="true",
+        GALAXY_IMPORTER_RUN_ANSIBLE_LINT="false",
+        GALAXY_IMPORTER_RUN_ANSIBLE_TEST="false",
+    )
+    assert "Importer processing completed successfully" in output, output
+    assert not re.search(r"^(?:WARNING|ERROR|FATAL)", output, re.MULTILINE), output
+    assert "Loading module domain_shutdown" in output and "Loading role domain_shutdown" in output, output
+    assert built.stat().st_size < LARGEST, "Galaxy takes no larger file"
+
+
 def test_installed_plugins_are_documented(installed: Path) -> None:
     """ansible-doc shows every plugin, with its options, its examples and what it returns."""
     for folder in sorted((sandbox.COPY / "plugins").iterdir()):
@@ -81,6 +105,55 @@ def test_installed_roles_are_documented(installed: Path) -> None:
 
 def test_installed_playbooks_parse(installed: Path) -> None:
     """Every playbook, called by its full name, finds the roles and modules it uses."""
-    for name in sandbox.files("playbooks/*.yml"):
-        command = ("ansible-playbook", "--inventory", "hypervisors,", "--syntax-check")
-        _ansible(installed, *command, f"winguest.shutdown.{Path(name).stem}")
+    names = [f"winguest.shutdown.{Path(name).stem}" for name in sandbox.files("playbooks/*.yml")]
+    _ansible(installed, "ansible-playbook", "--inventory", "hypervisors,", "--syntax-check", *names)
+
+
+@pytest.fixture
+def hypervisor(tmp_path: Path) -> Path:
+    """An inventory whose one hypervisor is libvirt's test driver, in each module's own process, with one domain."""
+    features = "<features><acpi/></features>"
+    uri = libvirt_nodes.node(tmp_path / "node.xml", libvirt_nodes.domain("web01", more=features))
+    variables = {
+        "ansible_connection": "local",
+        "ansible_python_interpreter": "/usr/bin/python3",
+        "domain_readiness_uri": uri,
+        "domain_readiness_all": True,
+        "domain_readiness_host_root": str(tmp_path),
+        "domain_readiness_backup_dir": str(tmp_path / "definitions"),
+        "domain_shutdown_uri": uri,
+        "domain_shutdown_domains": ["web01"],
+        "domain_shutdown_evidence_dir": str(tmp_path / "evidence"),
+        "shutdown_remediate": True,
+    }
+    inventory = tmp_path / "inventory.json"
+    inventory.write_text(json.dumps({"hypervisors": {"hosts": {"here": variables}}}), encoding="utf-8")
+    return inventory
+
+
+def _play(collections: Path, hypervisor: Path, playbook: str, *arguments: str) -> str:
+    command = ("ansible-playbook", "--inventory", str(hypervisor), f"winguest.shutdown.{playbook}", *arguments)
+    return sandbox.run(*command, cwd=hypervisor.parent, ANSIBLE_COLLECTIONS_PATH=str(collections))
+
+
+def test_installed_playbooks_run_in_check_mode(installed: Path, hypervisor: Path) -> None:
+    """They show what they would do, and the difference that it would make."""
+    output = _play(installed, hypervisor, "shutdown", "--check", "--diff")
+    assert re.search(r"^\+ +<suspend-to-mem enabled='no'/>$", output, re.MULTILINE), f"no definition differs:\n{output}"
+    assert "plan: press the ACPI power button" in output, output
+    assert not (hypervisor.parent / "definitions").exists() and not (hypervisor.parent / "evidence").exists()
+
+
+def test_nothing_but_the_collection_is_needed(installed: Path, hypervisor: Path, tmp_path: Path) -> None:
+    """It still works with all else deleted: a domain is mended and saved, and the report of it is written."""
+    bare = tmp_path / "bare"
+    for folder in ESSENTIAL:
+        place = Path("ansible_collections", "winguest", "shutdown", folder)
+        shutil.copytree(installed / place, bare / place)
+    options = {"methods": [], "timeout": 0, "max_timeout": 0, "on_timeout": "save"}
+    given = {f"domain_shutdown_{name}": value for name, value in options.items()}
+    output = _play(bare, hypervisor, "shutdown", "--extra-vars", json.dumps(given))
+    assert re.search(r"web01 +saved ", output), output
+    (report,) = tmp_path.glob("*shutdown*.json")
+    assert json.loads(report.read_text(encoding="utf-8"))["totals"]["outcomes"] == {"saved": 1}
+    assert (report.with_suffix(".html")).is_file()

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 import yaml
@@ -25,15 +26,19 @@ def test_role_defaults_are_the_documented_ones() -> None:
         assert documented == (_load(f"{role}/defaults/main.yml") or {}), role
 
 
-def test_action_groups_have_the_modules_that_say_so() -> None:
-    """The groups in meta/runtime.yml are the ones that the modules' documentation claims."""
-    claim = "winguest.shutdown._attributes.action_group"
-    claiming = {name for name in sandbox.files("plugins/modules/*.py") if claim in (sandbox.COPY / name).read_text()}
-    listed = _load("meta/runtime.yml").get("action_groups", {}).get("domain", [])
-    assert {f"plugins/modules/{name}.py" for name in listed} == claiming
-
-
 def test_no_sanity_test_is_ignored() -> None:
     """What ansible-test finds is mended, not listed as an exception."""
     ignored = [path for path in (sandbox.COPY / "tests" / "sanity").glob("ignore*.txt") if path.read_text().strip()]
     assert not ignored
+
+
+def test_each_role_has_an_example_that_it_takes() -> None:
+    """In its README.md, which Galaxy shows: only variables that the role has, and all that it requires."""
+    for specification in sandbox.files("roles/*/meta/argument_specs.yml"):
+        role = specification.removesuffix("/meta/argument_specs.yml")
+        options = _load(specification)["argument_specs"]["main"]["options"]
+        (example,) = re.findall(r"```yaml\n(.*?)```", (sandbox.COPY / role / "README.md").read_text(), re.DOTALL)
+        ((given,),) = [play["roles"] for play in yaml.safe_load(example)]
+        assert given["role"] == f"winguest.shutdown.{role.removeprefix('roles/')}"
+        required = {name for name, option in options.items() if option.get("required")}
+        assert required <= given["vars"].keys() <= options.keys(), role

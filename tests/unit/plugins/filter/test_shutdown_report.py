@@ -12,7 +12,7 @@ import pytest
 import yaml
 from ansible.errors import AnsibleFilterError
 from ansible.parsing.dataloader import DataLoader
-from ansible.template import Templar, trust_as_template
+from ansible.template import Templar
 from ansible_collections.winguest.shutdown.plugins.filter import (
     shutdown_report,
     shutdown_report_html,
@@ -20,6 +20,7 @@ from ansible_collections.winguest.shutdown.plugins.filter import (
     shutdown_report_screens,
 )
 from bed.report_sample import Fleet, evening
+from unit.older_core import trust_as_template
 
 ALL = (shutdown_report, shutdown_report_html, shutdown_report_read, shutdown_report_screens)
 

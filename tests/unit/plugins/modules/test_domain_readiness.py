@@ -17,7 +17,6 @@ from typing import Any
 import libvirt
 import pytest
 import yaml
-from ansible.module_utils.testing import patch_module_args
 from ansible_collections.winguest.shutdown.plugins.doc_fragments._domain_readiness import ModuleDocFragment
 from ansible_collections.winguest.shutdown.plugins.module_utils import _domain_audit, _facts, _host_reading
 from ansible_collections.winguest.shutdown.plugins.module_utils import _domain_reading as domain_reading
@@ -38,6 +37,7 @@ from ansible_collections.winguest.shutdown.plugins.module_utils._domain_reading 
 from ansible_collections.winguest.shutdown.plugins.module_utils._domain_xml import Document
 from ansible_collections.winguest.shutdown.plugins.module_utils._preflight import Definition, Facts
 from ansible_collections.winguest.shutdown.plugins.modules import domain_readiness, domain_readiness_info
+from unit.older_core import patch_module_args
 from unit.plugins.libvirt_test_driver import AGENT, URI, Driver, domain_xml
 
 NOWHERE = "00000000-0000-4000-8000-000000000000"

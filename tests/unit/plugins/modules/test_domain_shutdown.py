@@ -19,7 +19,6 @@ from typing import Any
 import libvirt
 import pytest
 import yaml
-from ansible.module_utils.testing import patch_module_args
 from ansible_collections.winguest.shutdown.plugins.module_utils import _acts, _run
 from ansible_collections.winguest.shutdown.plugins.module_utils._acts import raw_record, read_record, write_record
 from ansible_collections.winguest.shutdown.plugins.module_utils._ladder import Act, Done
@@ -44,6 +43,7 @@ from ansible_collections.winguest.shutdown.plugins.modules.domain_shutdown impor
 )
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from unit.older_core import patch_module_args
 from unit.plugins.libvirt_test_driver import URI, Driver
 
 SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)

@@ -13,11 +13,11 @@ from typing import Any
 import libvirt
 import pytest
 import yaml
-from ansible.module_utils.testing import patch_module_args
 from ansible_collections.winguest.shutdown.plugins.module_utils import _evidence
 from ansible_collections.winguest.shutdown.plugins.module_utils._acts import raw_record, read_record, write_record
 from ansible_collections.winguest.shutdown.plugins.module_utils._record import KEY, NAMESPACE, Past, Record, Request
 from ansible_collections.winguest.shutdown.plugins.modules import domain_shutdown_info, domain_shutdown_record
+from unit.older_core import patch_module_args
 from unit.plugins.libvirt_test_driver import URI, Driver
 
 AT, LATER = "2026-11-23T10:12:03.204Z", "2026-11-23T11:12:03.204Z"

@@ -59,6 +59,7 @@ def run(name: str, connection: Connection, check_mode: bool = False, **options: 
         no_log=False,
     )
     action = ACTIONS[name](t.cast("t.Any", task), t.cast("t.Any", connection), *[t.cast("t.Any", None)] * 4)
+    action._load_name = task.action
     return action.run(task_vars={})
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from ansible.parsing.dataloader import DataLoader
-from ansible.template import Templar, trust_as_template
+from ansible.template import Templar
 from ansible.utils.unsafe_proxy import wrap_var
 from ansible_collections.winguest.shutdown.plugins.plugin_utils._report_facts import (
     DEEPEST,
@@ -19,6 +19,7 @@ from ansible_collections.winguest.shutdown.plugins.plugin_utils._report_facts im
     gather,
     plain,
 )
+from unit.older_core import trust_as_template
 
 EVERYTHING = {"a": [1, 2.5, True, None, "ä\u2028</script>"], "b": {"c": ("x",)}}
 
