@@ -15,7 +15,7 @@ from pathlib import Path
 import checkout
 import pytest
 from bed import molecule_bed
-from bed.molecule_run import SCENARIOS, Molecule, doubts, scenarios, steps
+from bed.molecule_run import SCENARIOS, Molecule, doubts, scenarios
 
 pytestmark = [pytest.mark.xdist_group("molecule"), pytest.mark.timeout(900)]
 
@@ -93,26 +93,3 @@ def test_the_bed_ends_with_its_run(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     while image.exists() or (tmp_path / molecule_bed.FACTS).exists():
         assert time.monotonic() < deadline, os.listdir(tmp_path)
         time.sleep(0.1)
-
-
-def test_a_step_without_hosts_is_in_doubt() -> None:
-    """As molecule's output is where no host was matched, or where it was told to leave something out."""
-    output = """\
-INFO     [one > converge] Executing
-PLAY RECAP *********************************************************************
-here                       : ok=9    changed=1    unreachable=0    failed=0    skipped=1    rescued=0    ignored=0
-INFO     [one > converge] Executed: Successful
-INFO     [one > idempotence] Executing
-skipping: no hosts matched
-PLAY RECAP *********************************************************************
-INFO     [one > idempotence] Executed: Successful
-INFO     [one > verify] Executing
-here                       : ok=1    changed=0    unreachable=0    failed=1    skipped=0    rescued=0    ignored=0
-ERROR    [one > verify] Executed: Failed
-"""
-    assert doubts(steps(output.splitlines()), ["one", "two"]) == [
-        "one: it did ['converge', 'idempotence', 'verify'] and not ['converge', 'idempotence', 'verify', 'cleanup']",
-        "one: idempotence ended as Successful with {}",
-        "one: verify ended as Failed with {'here': Host(ok=1, changed=0, unreachable=0, failed=1)}",
-        "two: it did [] and not ['converge', 'idempotence', 'verify', 'cleanup']",
-    ]
