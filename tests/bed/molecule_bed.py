@@ -246,6 +246,7 @@ def start(folder: Path, only: Sequence[str] = ()) -> None:
         process = subprocess.Popen(
             [sys.executable, "-m", "bed.molecule_bed", "serve", str(folder), *only, "--owner", owner],
             cwd="/",
+            env={**os.environ, "PYTHONPATH": f"{checkout.ROOT / 'tests'}{os.pathsep}{checkout.make_tree()}"},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -154,15 +154,15 @@ class Molecule:
         """Run it to its end. show: let its output be seen while it is read here."""
         return self._run(["molecule", *arguments], folder, {}, show)
 
-    def play(self, playbook: Path, collections: Path) -> Run:
-        """Run a playbook of a scenario as molecule does, but with the collection of another tree."""
+    def play(self, *playbooks: Path, collections: Path) -> Run:
+        """Run playbooks of scenarios as molecule does, but with the collection of another tree."""
         words = [f"--inventory={self.folder / 'inventory'}", f"--inventory={SCENARIOS / 'inventory.yml'}"]
         environment = {
             "ANSIBLE_CONFIG": str(self.folder / "ansible.cfg"),
             "ANSIBLE_COLLECTIONS_PATH": str(collections),
             "MOLECULE_PROJECT_DIRECTORY": str(checkout.ROOT),
         }
-        return self._run(["ansible-playbook", *words, str(playbook)], playbook.parent, environment)
+        return self._run(["ansible-playbook", *words, *map(str, playbooks)], self.folder, environment)
 
     def _run(self, command: list[str], folder: Path, more: Mapping[str, str], show: bool = False) -> Run:
         process = subprocess.Popen(
