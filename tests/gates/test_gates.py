@@ -11,6 +11,7 @@ import pytest
 from gates import sandbox
 
 SANITY_SECONDS = 1500
+LINT_SECONDS = 600
 
 
 @pytest.mark.timeout(SANITY_SECONDS)
@@ -27,11 +28,12 @@ def test_ansible_test_sanity() -> None:
     assert left_out <= allowed, f"ansible-test left something out, which it does not count as a failure:\n{output}"
 
 
+@pytest.mark.timeout(LINT_SECONDS)
 def test_ansible_lint() -> None:
     """No violation of the production profile, and all playbooks and roles were read, with our own modules known."""
     # It has no inventory, so that the hosts of molecule's plays are nobody here.
     command = ("ansible-lint", "--offline", "--profile", "production", "-vv")
-    output = sandbox.run(*command, accept=(0, 2), ANSIBLE_HOST_PATTERN_MISMATCH="warning")
+    output = sandbox.run(*command, seconds=LINT_SECONDS - 20, accept=(0, 2), ANSIBLE_HOST_PATTERN_MISMATCH="warning")
     log = re.compile(r"^(?:DEBUG|INFO) .*$", re.MULTILINE)
     findings = log.sub("", output).strip()
     assert re.search(r"^Passed: 0 failure\(s\), 0 warning\(s\)", findings, re.MULTILINE), findings
