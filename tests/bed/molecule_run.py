@@ -191,6 +191,7 @@ class Molecule:
 
 def main() -> int:
     """Run molecule with the arguments of the command line, or all scenarios; 0 when nothing failed or is in doubt."""
+    signal.signal(signal.SIGTERM, lambda *dummy: sys.exit(128 + signal.SIGTERM))  # leave nothing behind then, either
     arguments = sys.argv[1:] or ["test", "--all"]
     with Molecule() as molecule:
         run = molecule.run(*arguments, show=True)
