@@ -3,8 +3,8 @@
 
 """The Windows acceptance kit (tests/windows), run against a simulated Windows guest.
 
-    python -m bed.acceptance            the whole kit; fails unless every claim that can be tried is held
-    python -m bed.acceptance --page     only writes tests/windows/SEEN.md anew
+python -m bed.acceptance            the whole kit; fails unless every claim that can be tried is held
+python -m bed.acceptance --page     only writes tests/windows/SEEN.md anew
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 
 import checkout
 import libvirt
+from windows import seen_page
 
 from bed.ansible_run import Inventory, Run, play
 from bed.guests import Bed
@@ -56,7 +57,12 @@ SOMEBODY = Session(ALICE.user, ALICE.sid, applications=(Application("editor.exe"
 IDLE = 180.0
 """Windows' seconds."""
 
-ASK = "import socket, sys; s = socket.create_connection(('127.0.0.1', int(sys.argv[1]))); s.sendall(sys.argv[2].encode()); s.recv(1)"
+ASK = """
+import socket, sys
+asked = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+asked.sendall(sys.argv[2].encode())
+asked.recv(1)
+"""
 
 
 class Person:
@@ -168,14 +174,14 @@ class Kit:
 @contextlib.contextmanager
 def kit(bed: Bed, name: str) -> Iterator[Kit]:
     """A guest that runs, as nobody has mended it, and the kit."""
-    with DiskBoundWindows(bed, name, SERVER_2022, registry=OBEDIENT, situation=Situation(takes=10)) as windows:
-        with Person(windows) as person:
-            domain = windows.start()
-            try:
-                yield Kit(bed, windows, person)
-            finally:
-                with contextlib.suppress(Exception):
-                    domain.destroy()
+    guest = DiskBoundWindows(bed, name, SERVER_2022, registry=OBEDIENT, situation=Situation(takes=10))
+    with guest as windows, Person(windows) as person:
+        domain = windows.start()
+        try:
+            yield Kit(bed, windows, person)
+        finally:
+            with contextlib.suppress(Exception):
+                domain.destroy()
 
 
 def wrong(report: dict[str, Any]) -> list[str]:
@@ -189,6 +195,9 @@ def wrong(report: dict[str, Any]) -> list[str]:
 
 def main() -> int:
     """Run the kit; 0 when all is as claimed and the guest was given back."""
+    if sys.argv[1:] == ["--page"]:
+        seen_page.PAGE.write_text(seen_page.page(seen_page.reports()), encoding="utf-8")
+        return 0
     began = time.monotonic()
     with Bed() as bed, kit(bed, "acceptance") as one, tempfile.TemporaryDirectory(prefix="winguest-kit-") as folder:
         before = one.before()

@@ -3,7 +3,8 @@
 
 """Keeps a domain as it is, starts it on overlays of its disks, and gives it back. Runs on the hypervisor.
 
-    python3 safekeeping.py look|check|keep|start|give-back DOMAIN [--uri URI] [--images FOLDER] [--room GIB] [--was-running]
+    python3 safekeeping.py look|check|keep|start|give-back DOMAIN
+        [--uri URI] [--images FOLDER] [--room GIB] [--was-running]
 
 Needs Python 3.9 and libvirt's bindings. Prints a JSON document, or says on standard error why not and ends with 1.
 
@@ -224,13 +225,11 @@ def run(arguments: argparse.Namespace) -> dict[str, t.Any]:
 
 
 def _told(connection: libvirt.virConnect, safe: Safekeeping, changed: bool) -> dict[str, t.Any]:
-    state, reason = safe.domain.state()[:2]
+    state = int(safe.domain.state()[0])
     return {
         "changed": changed,
         "kept": safe.kept,
         "running": bool(safe.domain.isActive()),
-        "state": state,
-        "reason": reason,
         "asleep": state == libvirt.VIR_DOMAIN_PMSUSPENDED,
         "folder": str(safe.folder),
         "by_hand": safe.by_hand() if safe.kept else [],

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from types import MappingProxyType, TracebackType
-from typing import Any
+from typing import Any, Self
 
 import libvirt
 
@@ -73,7 +73,7 @@ class SimulatedWindows:
         self._endpoint_options = endpoint
         self._resources = ExitStack()
 
-    def __enter__(self) -> SimulatedWindows:
+    def __enter__(self) -> Self:
         with ExitStack() as resources:
             self.wine = resources.enter_context(
                 WinePrefix(self.bed.directory / f"{self.name}.wine", self.system.language, self.bed.cache)

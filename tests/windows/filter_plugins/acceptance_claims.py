@@ -42,8 +42,8 @@ def judged(ident: str, claimed: str, seen: str, held: bool, why: str = "") -> Cl
 def acceptance_row_claims(wrong: t.Mapping[str, t.Any], runs: t.Mapping[str, t.Any]) -> list[Claim]:
     """One claim for each row of the catalogue.
 
-    wrong: what rows were set to. runs: the results of the audit and the remediations (first, mended, again) and what was
-    read in other ways after rows were set wrong and after remediation (read_wrong, read_right).
+    wrong: what rows were set to. runs: the results of the audit and the remediations (first, mended, again) and what
+    was read in other ways after rows were set wrong and after remediation (read_wrong, read_right).
     """
     return [_set_row(row, wrong[row.id], runs) if row.id in wrong else _read_row(row, runs) for row in ROWS]
 
@@ -85,10 +85,12 @@ def _failures(
         if data != wrong:
             yield f"it could not be set to {_shown(wrong)}", f"{location}: {_shown(data)}"
     for finding in mended:
-        if (finding["actual_before"], finding["state_before"]) != (wrong, "differs"):
+        # Stored profiles are set by nobody, and are right or made so.
+        was_set = finding["location"] in (runs.get("read_wrong") or {}).get(ident, {})
+        if was_set and (finding["actual_before"], finding["state_before"]) != (wrong, "differs"):
             before = f"{_shown(finding['actual_before'])} ({finding['state_before']})"
             yield "the audit did not find it", f"{finding['location']}: {before}"
-        if (finding["actual"], finding["state"]) != (right, "fixed"):
+        if finding["state"] != "fixed" and (was_set or finding["state"] != "ok"):
             yield "remediation did not mend it", _told(finding)
     for location, data in _read(runs, "read_right", ident):
         if data != right:
@@ -150,7 +152,7 @@ def _before(name: str, claimed: str, half: t.Mapping[str, t.Any] | None) -> list
     if not half:
         return [claim(ident, claimed, "nothing", NOT_TRIED, "the run ended before it")]
     domain = half["domain"]
-    blocked = domain["outcome"] == "forced" or (domain["outcome"] == "refused" and half.get("asleep"))
+    blocked = domain["outcome"] == "forced" or (domain["outcome"] == "refused" and bool(half.get("asleep")))
     claims = [judged(ident, claimed, _ended(domain), blocked, "the button was obeyed, or the guest could not be asked")]
     if domain["outcome"] == "forced":
         stop = _stop(half)

@@ -40,7 +40,7 @@ def reading(row: Row, location: str) -> str:
     return _with_reg(row, location, "query", "")
 
 
-def setting(row: Row, location: str, data: Data) -> str:
+def setting(row: Row, location: str, data: int | str) -> str:
     """What sets the value that the audit calls so; empty where it is not set."""
     place, scheme = row.location, SCHEME.fullmatch(location)
     if isinstance(place, PowerSetting) and scheme:
@@ -91,7 +91,7 @@ def acceptance_commands(findings: t.Iterable[Finding], ids: t.Container[str]) ->
     return list(dict.fromkeys(asked for dummy_row, dummy_location, asked in _asked(findings, ids)))
 
 
-def acceptance_settings(findings: t.Iterable[Finding], wrong: t.Mapping[str, Data]) -> list[str]:
+def acceptance_settings(findings: t.Iterable[Finding], wrong: t.Mapping[str, int | str]) -> list[str]:
     """The command lines that set these rows to these values where an audit has found them, and put them in force."""
     commands = []
     for finding in findings:
