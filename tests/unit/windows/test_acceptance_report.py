@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 import pytest
-from windows.filter_plugins.acceptance_report import LONGEST, acceptance_report, acceptance_table
+from windows.filter_plugins.acceptance_report import LONGEST, acceptance_facts, acceptance_report, acceptance_table
 
 
 def claim(seen: str, verdict: str = "held", why: str = "") -> dict[str, str]:
@@ -47,3 +47,17 @@ def test_the_table_has_a_line_for_each_claim_and_says_loudly_what_was_not_held()
     assert len({line.count("|") for line in lines[:-1]}) == 1
     assert lines[2].endswith("| a / b | held |") and lines[3].endswith("| NOT HELD: so |")
     assert lines[-1] == "held: 1, not held: 1, not tried: 0"
+
+
+def test_facts_are_numbers_and_there_also_where_nothing_was_read() -> None:
+    first = {
+        "system": {"product": "Windows 11", "build": "22631", "server": False},
+        "hints": {"pending_rows": ["cbs_reboot_pending"]},
+        "seconds": 3.5,
+        "winrm_requests": 8,
+    }
+    facts = acceptance_facts(first, {}, "\r\n    InstallLanguage    REG_SZ    0407\r\n")
+    assert facts["windows"] == {"product": "Windows 11", "build": 22631, "server": False, "language": "0407"}
+    assert facts["audit"] == {"seconds": 3.5, "winrm_requests": 8} and facts["pending"] == ["cbs_reboot_pending"]
+    assert facts["remediation"] == {"seconds": None, "winrm_requests": None}
+    assert acceptance_facts({}, {}, "")["windows"] == {"product": "", "build": 0, "server": False, "language": ""}

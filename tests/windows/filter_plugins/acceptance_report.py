@@ -13,9 +13,31 @@ VERDICTS = ("held", "not held", "not tried")
 HEADINGS = ("row", "claimed", "seen", "verdict")
 SID = re.compile(r"S-1-5-21(?:-\d+)+")
 PROFILE = re.compile(r"(?i)(\\Users\\)[^\\\"']+")
+LANGUAGE = re.compile(r"REG_SZ\s+([0-9A-Fa-f]{4})\s")
+COSTS = ("seconds", "winrm_requests")
 LONGEST = 300
 
 Report = dict[str, t.Any]
+Result = t.Mapping[str, t.Any]
+
+
+def acceptance_facts(first: Result, mended: Result, language: str) -> dict[str, t.Any]:
+    """Which Windows it is, what is pending there, and what an audit and a remediation have cost.
+
+    language: what reg query has printed of the language that it was installed in.
+    """
+    system, found = first.get("system") or {}, LANGUAGE.search(language)
+    return {
+        "windows": {
+            "product": str(system.get("product") or ""),
+            "build": int(system.get("build") or 0),
+            "server": bool(system.get("server")),
+            "language": found[1] if found else "",
+        },
+        "audit": {name: first.get(name) for name in COSTS},
+        "remediation": {name: mended.get(name) for name in COSTS},
+        "pending": list((first.get("hints") or {}).get("pending_rows") or []),
+    }
 
 
 def acceptance_report(
@@ -54,4 +76,8 @@ class FilterModule:
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         """By name."""
-        return {"acceptance_report": acceptance_report, "acceptance_table": acceptance_table}
+        return {
+            "acceptance_facts": acceptance_facts,
+            "acceptance_report": acceptance_report,
+            "acceptance_table": acceptance_table,
+        }
