@@ -18,6 +18,7 @@ ran before, and to delete the folder; it can be done again wherever it was inter
 from __future__ import annotations
 
 import argparse
+import fcntl
 import json
 import os
 import shutil
@@ -197,6 +198,9 @@ def _replace(kept: Path, path: Path) -> None:
 def run(arguments: argparse.Namespace) -> dict[str, t.Any]:
     """Do what was asked for."""
     libvirt.registerErrorHandler(lambda *dummy: None, None)
+    # What an interrupted run has left at work here ends before anything is given back.
+    lock = os.open(arguments.images, os.O_RDONLY | os.O_DIRECTORY)
+    fcntl.flock(lock, fcntl.LOCK_EX)
     connection = libvirt.open(arguments.uri)
     try:
         domain = connection.lookupByName(arguments.domain)
@@ -222,6 +226,7 @@ def run(arguments: argparse.Namespace) -> dict[str, t.Any]:
         return _told(connection, safe, changed=arguments.what in ("keep", "start"))
     finally:
         connection.close()
+        os.close(lock)
 
 
 def _told(connection: libvirt.virConnect, safe: Safekeeping, changed: bool) -> dict[str, t.Any]:
