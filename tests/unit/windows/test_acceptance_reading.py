@@ -21,7 +21,7 @@ Power Scheme GUID: 381b4222-f694-41f0-9685-ff5bb260df2e  (Balanced)
     Minimum Possible Setting: 0x00000000
     Maximum Possible Setting: 0xffffffff
     Index der aktuellen Wechselstromeinstellung: 0x00000003
-    Index der aktuellen Gleichstromeinstellung: 0x0000000a
+    Index du parametre \uff1a0x0000000a
 """
 
 

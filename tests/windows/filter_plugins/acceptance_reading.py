@@ -25,7 +25,7 @@ KNOWN = {row.id: row for row in ROWS}
 SCHEME = re.compile(r"power scheme ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}), (AC|DC): .*")
 HIVE = re.compile(r"HKU\\(S-1(?:-\d+)+|\.DEFAULT|default)\\.*?(?: \((\w+)\))?")
 VALUE = re.compile(r"^\s+(\S+)\s+(REG_\w+)(?:\s+(.*?))?\s*$", re.MULTILINE)
-INDEX = re.compile(r": 0x([0-9a-fA-F]{8})\s*$", re.MULTILINE)
+INDEX = re.compile(r"0x([0-9a-fA-F]{8})\s*$", re.MULTILINE)  # not every language has the same colon
 SUPPLIES = ("AC", "DC")
 MOUNT = r"HKU\winguest-acceptance"
 
