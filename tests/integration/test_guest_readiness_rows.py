@@ -14,7 +14,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import checkout
 import pytest
+import yaml
 from ansible_collections.winguest.shutdown.plugins.module_utils._catalogue import Data
 from ansible_collections.winguest.shutdown.plugins.module_utils._catalogue_rows import ROWS
 from bed.acpi_guest import DiskState
@@ -33,6 +35,7 @@ from integration.guests import AUDIT, MEND, off, press
 
 pytestmark = pytest.mark.timeout(600)
 
+WRONG: dict[str, Data] = yaml.safe_load((checkout.ROOT / "tests/windows/wrong.yml").read_text())["acceptance_wrong"]
 ENFORCED = [row.id for row in ROWS if row.enforced]
 ROW = {row.id: row for row in ROWS}
 MOST_REQUESTS = 10
@@ -69,14 +72,13 @@ def is_asked(now: Snapshot, state: State) -> Decision:
 
 @dataclass(frozen=True)
 class Effect:
-    """A wrong value of a row, and what comes of it and of the right one.
+    """What comes of a row's wrong value (in WRONG), and of the right one.
 
     happens: what is asked of the model, in this situation. tells: what of its decision. others: rows that are wrong
     before and after, and without: rows whose value is not there, so that it is this row that decides. systems: where
     it does anything at all.
     """
 
-    wrong: Data
     before: object
     after: object = "off"
     happens: Happens = model.press
@@ -93,32 +95,29 @@ def busy(*applications: Application, **more: Any) -> Situation:
 
 
 EFFECTS = {
-    "event_tracker_policy": Effect(1, "event_tracker", situation=busy(), without=("event_tracker_policy_ui",)),
-    "event_tracker_policy_ui": Effect(1, "event_tracker", situation=busy()),
-    "shutdown_without_logon": Effect(0, "without_logon"),
-    "other_users_warning": Effect(0xFFFFFFFF, "other_users", situation=Situation(sessions=(ELSEWHERE,))),
-    "auto_end_tasks": Effect("0", "application", situation=busy(Application("editor.exe", "veto"))),
+    "event_tracker_policy": Effect("event_tracker", situation=busy(), without=("event_tracker_policy_ui",)),
+    "event_tracker_policy_ui": Effect("event_tracker", situation=busy()),
+    "shutdown_without_logon": Effect("without_logon"),
+    "other_users_warning": Effect("other_users", situation=Situation(sessions=(ELSEWHERE,))),
+    "auto_end_tasks": Effect("application", situation=busy(Application("editor.exe", "veto"))),
     "console_programs_may_block": Effect(
-        1,
         "application",
         situation=busy(Application("console.exe", "hang", window=False)),
         others=("auto_end_tasks",),
     ),
-    "hung_session_timeout": Effect(15, 900, 180, situation=busy(hung=True), tells=seconds_of("hung_session")),
-    "policy_script_wait": Effect(0, "scripts", situation=Situation(scripts=FOR_EVER)),
-    "power_button_action": Effect(0, "button_nothing"),
-    "display_idle_timeout": Effect(600, "display_off", situation=Situation(sessions=(AT_THE_SCREEN,), idle=900)),
-    "display_idle_timeout_locked": Effect(60, "display_off", situation=Situation(idle=100)),
-    "sleep_idle_timeout": Effect(1800, "standby_idle", "awake", is_left_alone(1800)),
-    "hibernate_idle_timeout": Effect(3600, "hibernate_idle", "awake", is_left_alone(3600), others=("hibernation",)),
-    "unattended_sleep_timeout": Effect(120, "standby_idle", "awake", is_woken),
-    "hibernation": Effect(
-        1, "hibernate_idle", "hibernation_off", is_left_alone(3600), others=("hibernate_idle_timeout",)
-    ),
+    "hung_session_timeout": Effect(900, 180, situation=busy(hung=True), tells=seconds_of("hung_session")),
+    "policy_script_wait": Effect("scripts", situation=Situation(scripts=FOR_EVER)),
+    "power_button_action": Effect("button_nothing"),
+    "display_idle_timeout": Effect("display_off", situation=Situation(sessions=(AT_THE_SCREEN,), idle=900)),
+    "display_idle_timeout_locked": Effect("display_off", situation=Situation(idle=100)),
+    "sleep_idle_timeout": Effect("standby_idle", "awake", is_left_alone(1800)),
+    "hibernate_idle_timeout": Effect("hibernate_idle", "awake", is_left_alone(3600), others=("hibernation",)),
+    "unattended_sleep_timeout": Effect("standby_idle", "awake", is_woken),
+    "hibernation": Effect("hibernate_idle", "hibernation_off", is_left_alone(3600), others=("hibernate_idle_timeout",)),
     "fast_startup": Effect(
-        1, True, False, tells=lambda decision: decision.hybrid, others=("hibernation",), systems=(WINDOWS_11,)
+        True, False, tells=lambda decision: decision.hybrid, others=("hibernation",), systems=(WINDOWS_11,)
     ),
-    "stays_on_after_shutdown": Effect(1, "no_power_off", happens=is_asked),
+    "stays_on_after_shutdown": Effect("no_power_off", happens=is_asked),
 }
 """By the id of the row. A row that is enforced and has none fails its tests."""
 
@@ -157,7 +156,7 @@ class Story:
 def told(bed: Bed, name: str) -> Story:
     """Run through it."""
     system, options = GUESTS[name]
-    wrong = merged(*(changes(ROW[ident], effect.wrong) for ident, effect in EFFECTS.items()))
+    wrong = merged(*(changes(ROW[ident], wrong) for ident, wrong in WRONG.items()))
     with SimulatedWindows(
         bed, f"rows-{name}", system, registry=wrong, situation=Situation(takes=10), **options
     ) as windows:
@@ -199,7 +198,7 @@ def story(request: pytest.FixtureRequest, shared_bed: Bed) -> Iterator[Story]:
 def test_a_row_is_found_and_mended_and_of_effect(story: Story, ident: str) -> None:
     assert ident in EFFECTS, f"say in EFFECTS what a wrong value of {ident} does"
     row, effect = ROW[ident], EFFECTS[ident]
-    assert not row.desired.accepts(effect.wrong)
+    assert not row.desired.accepts(WRONG[ident])
     where = places(row)
 
     for run in (story.audit, story.mended):
@@ -207,14 +206,14 @@ def test_a_row_is_found_and_mended_and_of_effect(story: Story, ident: str) -> No
         assert found.keys() == {place.location for place in where}
         for finding in found.values():
             assert finding["scenario"] == row.scenario and finding["enforced"]
-            assert (finding["actual_before"], finding["state_before"]) == (effect.wrong, "differs")
+            assert (finding["actual_before"], finding["state_before"]) == (WRONG[ident], "differs")
             assert finding["desired"] == row.desired.data
-            now = (effect.wrong, "differs") if run is story.audit else (row.desired.data, "fixed")
+            now = (WRONG[ident], "differs") if run is story.audit else (row.desired.data, "fixed")
             assert (finding["actual"], finding["state"]) == now, finding
 
     for place in where:
-        assert value(story.before, place) == place.holding(effect.wrong)
-        assert value(story.audited, place) == place.holding(effect.wrong)
+        assert value(story.before, place) == place.holding(WRONG[ident])
+        assert value(story.audited, place) == place.holding(WRONG[ident])
         assert value(story.after, place) == place.holding(row.desired.data)
     assert {finding["state"] for finding in story.findings(story.again, ident).values()} == {"ok"}
 
@@ -233,7 +232,7 @@ def _decision(system: System, registry: Contents, effect: Effect) -> object:
 
 
 def test_no_effect_is_of_a_row_that_is_not_enforced() -> None:
-    assert set(EFFECTS) == set(ENFORCED)
+    assert set(EFFECTS) == set(WRONG) == set(ENFORCED)
 
 
 def test_nothing_but_what_was_wrong_is_changed(story: Story) -> None:

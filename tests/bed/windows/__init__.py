@@ -47,4 +47,5 @@ minute takes a second.
     control.py     the thread that tells the ACPI guest what the model decides
     network.py     the endpoint of a guest that comes and goes
     guest.py       the guest: a libvirt domain with all of the above
+    disk_bound.py  the same with a registry and a log that are on its disk, as far as overlays go
 """

@@ -134,6 +134,17 @@ class Control:
             if self.state:
                 self.state = replace(self.state, situation=replace(self.state.situation, **changes))  # type: ignore[arg-type]
 
+    def turn_back(self, events: int, clean: bool) -> None:
+        """The next boot is from a disk whose log ends after so many events, and which was left in order or not."""
+        with self._changed:
+            del self.events[events:]
+            self._clean, self._hybrid = clean, False
+
+    @property
+    def left_in_order(self) -> bool:
+        """Whether the last stop was in order."""
+        return self._clean
+
     @property
     def asleep(self) -> bool:
         """Whether it sleeps."""

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from types import MappingProxyType, TracebackType
-from typing import Any
+from typing import Any, Self
 
 import libvirt
 
@@ -34,6 +34,8 @@ HIVE = "NTUSER.DAT"
 NEW_HIVE = r"HKU\new hive"
 NO_CHANGES: Changes = MappingProxyType({})
 ALWAYS_RUN = ("wininit.exe", "services.exe", "lsass.exe", "svchost.exe", "winlogon.exe")
+SHELL = "explorer.exe"
+"""What runs for everybody who is signed in."""
 WHEN_SERVICING = ("TrustedInstaller.exe", "TiWorker.exe")
 
 
@@ -71,7 +73,7 @@ class SimulatedWindows:
         self._endpoint_options = endpoint
         self._resources = ExitStack()
 
-    def __enter__(self) -> SimulatedWindows:
+    def __enter__(self) -> Self:
         with ExitStack() as resources:
             self.wine = resources.enter_context(
                 WinePrefix(self.bed.directory / f"{self.name}.wine", self.system.language, self.bed.cache)
@@ -133,6 +135,8 @@ class SimulatedWindows:
         if state and state.situation.servicing_runs:
             images += [(image, 0) for image in WHEN_SERVICING]
         for number, session in enumerate(state.sessions if state else (), 1):
+            if session.user:
+                images.append((SHELL, number))
             images += [(one.name, number) for one in session.applications]
         return [
             Process(image, 400 + 4 * index, "Services" if number == 0 else "Console", number)
