@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The winguest.shutdown contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Makes the site: the guides of docs/, and a page for every module, role, plugin and filter. Any warning is an error."""
+"""Makes the site: the guides of docs/, and a page for every module, role and plugin. Any warning is an error."""
 
 from __future__ import annotations
 

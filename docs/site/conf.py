@@ -7,7 +7,7 @@ from __future__ import annotations
 
 project = "winguest.shutdown"
 author = "The winguest.shutdown contributors"
-copyright = author
+copyright = author  # noqa: A001 - the name is Sphinx's
 title = html_title = html_short_title = "Clean shutdowns of Windows guests"
 
 extensions = ["myst_parser", "sphinx.ext.intersphinx", "sphinx_antsibull_ext"]
@@ -23,5 +23,6 @@ html_theme_options = {
     "display_version": False,
     "topbar_links": {"Repository": "https://github.com/winguest/shutdown"},
 }
-nitpicky = False
+html_static_path = ["site.css"]
+html_css_files = ["site.css"]
 default_role = "any"

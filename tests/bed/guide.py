@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The winguest.shutdown contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Reads the guides in docs/ as somebody who follows them would: the files that they have one write, and the commands."""
+"""Reads the guides in docs/ as somebody who follows them: the files that they have one write, and the commands."""
 
 from __future__ import annotations
 
