@@ -103,6 +103,7 @@ def matching(text: str) -> str:
     return re.sub(r" +", " ", re.sub(r"\d+(\.\d+)?", "0", text.replace("\\\\", "\\")))
 
 
+@pytest.mark.timeout(900)
 def test_the_guide(windows: SimulatedWindows, tmp_path: Path) -> None:
     """What it promises comes to pass, and what it shows is what is printed."""
     walk = Walk(tmp_path, windows)
