@@ -18,9 +18,9 @@ from unit.plugins import libvirt_nodes
 pytestmark = pytest.mark.xdist_group("built")
 
 # What a collection consists of, and no more: nothing of the development belongs into it.
-FOLDERS = {"LICENSES", "changelogs", "extensions", "meta", "playbooks", "plugins", "roles"}
+FOLDERS = {"LICENSES", "changelogs", "docs", "extensions", "meta", "playbooks", "plugins", "roles"}
 FILES = {
-    *("CHANGELOG.md", "CODE_OF_CONDUCT.md", "CONTRIBUTING.md", "LICENSE", "README.md", "REUSE.toml"),
+    *("CHANGELOG.md", "CODE_OF_CONDUCT.md", "CONTRIBUTING.md", "LICENSE", "MAINTAINERS.md", "README.md", "REUSE.toml"),
     *("FILES.json", "MANIFEST.json"),
 }
 # What is needed where it is used.
@@ -58,6 +58,7 @@ def test_build_holds_the_collection_and_nothing_else(built: Path) -> None:
         names = {member.name for member in archive if not member.isdir()}
     strangers = {name for name in names if name not in FILES and name.split("/")[0] not in FOLDERS}
     assert not strangers, "these do not belong into the built file; see build_ignore in galaxy.yml"
+    assert [name for name in names if name.startswith("docs/")] == ["docs/docsite/links.yml"]
     expected = {name for part in ("plugins", "roles", "playbooks", "meta") for name in sandbox.files(f"{part}/**/*")}
     assert expected | {"README.md", "LICENSE"} <= names
 
