@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,8 +18,10 @@ import checkout
 SITE = checkout.CACHE / "site"
 DOCS = checkout.ROOT / "docs"
 COLLECTION = "winguest.shutdown"
-# In the repository these lie above the guides.
-ABOVE = ("CONTRIBUTING.md",)
+REPOSITORY = "https://github.com/winguest/shutdown/blob/main"
+# What lies elsewhere in the repository, with its name on the site.
+ELSEWHERE = {"CONTRIBUTING.md": "CONTRIBUTING.md", "tests/windows/README.md": "acceptance.md"}
+LINK = re.compile(r"\]\((?![a-z]+:|#)([^)#]+)")
 
 # What the plugins' pages refer to in Ansible's own documentation: label -> page and anchor.
 ANSIBLE = {
@@ -40,11 +43,23 @@ def gather(sources: Path) -> None:
         if page.name != "README.md":  # which is for those who read in the repository
             shutil.copy(page, sources)
     shutil.copytree(DOCS / "examples", sources / "examples")
-    for name in ABOVE:
-        shutil.copy(checkout.ROOT / name, sources)
+    for place, name in ELSEWHERE.items():
+        (sources / name).write_text(moved(checkout.ROOT / place), encoding="utf-8")
     (sources / "ansible.inv").write_bytes(inventory(ANSIBLE))
     command = ["antsibull-docs", "collection", "--use-current", "--fail-on-error", "--no-add-antsibull-docs-version"]
     run(*command, "--dest-dir", str(sources), COLLECTION)
+
+
+def moved(page: Path) -> str:
+    """A page that is put among the guides: what it links to is linked to in the repository, unless it is a guide."""
+
+    def place(link: re.Match[str]) -> str:
+        target = (page.parent / link[1]).resolve()
+        if target.parent == DOCS:
+            return f"]({target.name}"
+        return f"]({REPOSITORY}/{target.relative_to(checkout.ROOT)}"
+
+    return LINK.sub(place, page.read_text(encoding="utf-8"))
 
 
 def inventory(labels: dict[str, str]) -> bytes:
