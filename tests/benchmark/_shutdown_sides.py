@@ -236,7 +236,7 @@ def virt_in_loops(guests: Guests) -> Taken:
 
 
 def virt_at_once(guests: Guests) -> Taken:
-    """The fastest form of the peer that we have found.
+    """The fastest form of the peer that we have found, among loops, loops with async, and hosts with fewer forks.
 
     Each guest is a host, so that several are asked at a time; who still runs is looked at for all together, by one call
     after the other without a pause.
