@@ -195,7 +195,8 @@ options:
         guest
         agent answers, QEMU is ended gently (SIGTERM), and by SIGKILL only when the gentle way fails.
       - A guest that a storage error has paused is left as it is, whatever this says, and so is one that has powered off
-        and whose QEMU is still flushing or held by a backup.
+        and whose QEMU is still flushing or held by a backup. One that someone has paused since it was asked is not
+        forced.
       - Without evidence nothing is forced; when it cannot be written, the outcome is C(error).
     type: str
     choices: [leave, save, force]
@@ -210,6 +211,8 @@ options:
       - Seconds to wait for libvirt to come back when the connection to it breaks. Nothing is forced meanwhile, and
         when it
         stays away the outcome is C(error).
+      - A request that was lost with the connection is made again. A save or a forced stop is not, and is C(error) when
+        libvirt did not get it.
     type: float
     default: 60
   wake:

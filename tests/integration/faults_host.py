@@ -209,14 +209,14 @@ FAULTS = (
     ),
     Fault(
         "clock_jumps_hypervisor",
-        "the hypervisor's clock jumps by a month, forwards and back",
+        "the hypervisor's time of day jumps by a month, forwards and back (a mock: only the module sees it)",
         "the guest's clocks do not follow: it is forced no earlier and no later; the report's times go on "
         "from the first one",
         "set the clock; times in the report are by the clock as the run began",
     ),
     Fault(
         "clock_jumps_controller",
-        "the controller's clock jumps by a month, forwards and back",
+        "the controller's time of day jumps by a month, forwards and back (a mock: only Ansible sees it)",
         "it is not taken for dead, and the run ends as it would have",
         "nothing",
     ),

@@ -60,7 +60,7 @@ CUTS = {
     "record": Cut(Procedure.DOMAIN_SET_METADATA, 1, False, "obey", "force", "graceful"),
     "request": Cut(Procedure.DOMAIN_SHUTDOWN_FLAGS, 1, False, "obey", "force", "graceful"),
     "requested": Cut(Procedure.DOMAIN_SHUTDOWN_FLAGS, 1, True, "obey", "force", "graceful"),
-    "wait": Cut(Procedure.CONNECT_GET_ALL_DOMAIN_STATS, 5, True, "obey delay=6000", "force", "graceful"),
+    "wait": Cut(Procedure.CONNECT_GET_ALL_DOMAIN_STATS, 4, True, "obey delay=5000", "force", "graceful"),
     "force": Cut(
         Procedure.DOMAIN_DESTROY_FLAGS, 1, False, "hang", "force", "error", "libvirt was asked for the destroy"
     ),
@@ -80,8 +80,9 @@ def test_the_connection_is_cut_at_each_stage(hypervisor: Hypervisor, tmp_path: P
         for stage, cut in CUTS.items():
             line = stack.enter_context(LibvirtLine(hypervisor.bed.daemon.directory / "libvirt-sock", tmp_path / stage))
             line.cut_at(cut.procedure, cut.which, cut.answered)
-            names = [f"cut-{stage}"]
-            runs[stage] = line, Call(line.uri, domains=names, on_timeout=cut.on_timeout, evidence_dir=str(tmp_path))
+            options: dict[str, Any] = {"domains": [f"cut-{stage}"], "on_timeout": cut.on_timeout, "accept_timeout": 2}
+            options["timeout"] = 3 if cut.press == "hang" else 60
+            runs[stage] = line, Call(line.uri, evidence_dir=str(tmp_path), reconnect_timeout=60, **options)
         for stage, (line, running) in runs.items():
             name, cut, answer = f"cut-{stage}", CUTS[stage], running.answer()
             assert line.cuts == 1, stage
@@ -101,7 +102,8 @@ def test_libvirt_is_slow(own_hypervisor: Hypervisor) -> None:
     hypervisor = own_hypervisor
     hypervisor.start(AcpiGuest("patient", "press=obey delay=2000"), AcpiGuest("stubborn", "press=hang"))
     over = threading.Event()
-    running = hypervisor.begin("patient", {"name": "stubborn", "on_timeout": "force"}, timeout=6)
+    domains = {"name": "patient", "timeout": 60}, {"name": "stubborn", "on_timeout": "force"}
+    running = hypervisor.begin(*domains, timeout=6, reconnect_timeout=60)
 
     def stop_and_go() -> None:
         while not over.is_set():
@@ -154,12 +156,10 @@ def test_the_disk_is_full_when_a_guest_is_saved(hypervisor: Hypervisor) -> None:
 def test_the_disk_is_full_when_evidence_is_written(hypervisor: Hypervisor, tmp_path: Path) -> None:
     hypervisor.start(AcpiGuest("no-room-left", "press=hang"))
     with small_tmpfs(str(tmp_path)):
-        running = hypervisor.begin("no-room-left", on_timeout="force", evidence_dir=str(tmp_path), **SHORT)
-        hypervisor.bed.wait_for("no-room-left", "press 1")
         with contextlib.suppress(OSError), (tmp_path / "others").open("wb", buffering=0) as others:
             while True:
                 others.write(bytes(4096))
-        answer = running.answer()
+        answer = hypervisor.shut_down("no-room-left", on_timeout="force", evidence_dir=str(tmp_path), **SHORT)
     assert answer.failed and answer.outcome("no-room-left") == "error"
     assert "so it was not forced: " in answer["no-room-left"]["reason"]
     assert "No space left on device" in answer["no-room-left"]["reason"]
@@ -207,22 +207,25 @@ def test_it_is_renamed_meanwhile(hypervisor: Hypervisor) -> None:
 
 @fault("domain_suspended")
 def test_someone_else_suspends_it(hypervisor: Hypervisor) -> None:
-    hypervisor.start(AcpiGuest("halted", "press=update write=2000"))
+    hypervisor.start(AcpiGuest("halted", "press=update write=600000"))
     running = hypervisor.begin("halted", on_timeout="force", **SHORT)
     hypervisor.bed.wait_for("halted", "writing")
     hypervisor.domain("halted").suspend()
     answer = running.answer()
     assert answer.failed and answer.outcome("halted") == "left_running", answer.texts("halted")
     assert "someone has paused it" in answer["halted"]["reason"]
+    assert disk_state(hypervisor.bed.disk("halted")) is DiskState.SERVICING
     hypervisor.domain("halted").resume()
-    assert is_off(hypervisor, "halted")
-    assert disk_state(hypervisor.bed.disk("halted")) is DiskState.CLEAN
+    wait_for_state(hypervisor, "halted", libvirt.VIR_DOMAIN_RUNNING)
 
 
 @fault("two_operators")
 def test_two_operators_at_once(hypervisor: Hypervisor) -> None:
-    hypervisor.start(AcpiGuest("wanted", "press=obey delay=2000"))
-    both = [hypervisor.begin("wanted", baseline_time=0) for dummy in range(2)]
+    hypervisor.start(AcpiGuest("wanted", "press=ignore"))
+    both = [hypervisor.begin("wanted", timeout=60, accept_timeout=60, baseline_time=0) for dummy in range(2)]
+    while all(running.process.poll() is None for running in both):
+        time.sleep(0.05)
+    hypervisor.bed.tell("wanted", "press=obey")
     answers = [running.answer() for running in both]
     first, second = sorted(answers, key=lambda answer: answer.outcome("wanted"))
     assert (first.outcome("wanted"), second.outcome("wanted")) == ("graceful", "refused")
@@ -240,7 +243,8 @@ def test_agents_that_lie_flood_or_answer_late(hypervisor: Hypervisor) -> None:
     hypervisor.start(*(AgentGuest(name, f"agent={name} {more}") for name, more in agents.items()))
     for name in agents:
         wait_for_agent(hypervisor, name)
-    answer = hypervisor.shut_down(*agents, methods=["agent", "acpi"], timeout=12, accept_timeout=6, thaw=False)
+    domains = {"name": "lies", "timeout": 8}, "floods", "late"
+    answer = hypervisor.shut_down(*domains, methods=["agent", "acpi"], timeout=60, accept_timeout=6, thaw=False)
     assert answer.outcome("lies") == "left_running", answer.texts("lies")
     assert answer.outcome("floods") == "graceful", answer.texts("floods")
     assert answer["floods"]["method"] == "acpi"
@@ -258,7 +262,7 @@ def test_the_hypervisors_clock_jumps(hypervisor: Hypervisor, tmp_path: Path, mon
     for name, value in clock.environment.items():
         monkeypatch.setenv(name, value)
     clock.jump(days=-10)
-    running = hypervisor.begin("timeless", on_timeout="force", **{**SHORT, "timeout": 6})
+    running = hypervisor.begin("timeless", on_timeout="force", **{**SHORT, "timeout": 9})
     monkeypatch.undo()
     hypervisor.bed.wait_for("timeless", "press 1")
     clock.jump(days=30)
@@ -267,7 +271,7 @@ def test_the_hypervisors_clock_jumps(hypervisor: Hypervisor, tmp_path: Path, mon
     clock.jump(days=-30)
     answer = running.answer()
     assert answer.outcome("timeless") == "forced", answer.texts("timeless")
-    assert 6 <= answer["timeless"]["finish_seconds"] < 60
+    assert 9 <= answer["timeless"]["finish_seconds"] < 60
     times = [entry["time"] for entry in answer["timeless"]["timeline"]]
     assert datetime.fromisoformat(times[0]) < datetime.now(timezone.utc) - timedelta(days=9), "it went by the mock"
     assert times == sorted(times)
@@ -303,7 +307,7 @@ def test_the_controllers_clock_jumps(hypervisor: Hypervisor, tmp_path: Path, mon
 @fault("module_out_of_files")
 def test_the_module_runs_out_of_file_descriptors(hypervisor: Hypervisor) -> None:
     hypervisor.start(AcpiGuest("outlasts", "press=hang"))
-    running = hypervisor.begin("outlasts", on_timeout="force", **SHORT)
+    running = hypervisor.begin("outlasts", on_timeout="force", **{**SHORT, "timeout": 6})
     hypervisor.bed.wait_for("outlasts", "press 1")
     leave_no_file_descriptor(running.process.pid)
     answer = running.answer()
@@ -316,10 +320,10 @@ def test_the_module_runs_out_of_file_descriptors(hypervisor: Hypervisor) -> None
 def test_libvirt_runs_out_of_file_descriptors(own_hypervisor: Hypervisor) -> None:
     hypervisor = own_hypervisor
     hypervisor.start(AcpiGuest("outlasts", "press=hang"))
-    running = hypervisor.begin("outlasts", on_timeout="force", **SHORT)
+    running = hypervisor.begin("outlasts", on_timeout="force", **{**SHORT, "timeout": 6})
     hypervisor.bed.wait_for("outlasts", "press 1")
     limit = leave_no_file_descriptor(hypervisor.bed.daemon.daemon_pid)
-    time.sleep(5)
+    time.sleep(8)
     assert hypervisor.running("outlasts") and running.process.poll() is None
     resource.prlimit(hypervisor.bed.daemon.daemon_pid, resource.RLIMIT_NOFILE, limit)
     answer = running.answer()

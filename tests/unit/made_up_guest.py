@@ -51,8 +51,8 @@ class Guest:
     act_latency: float = 0.05
     queue: float = 0.0
     blind: bool = False
-    save: t.Literal["ok", "failed", "never"] = "ok"
-    destroy: t.Literal["ok", "busy", "failed", "never"] = "ok"
+    save: t.Literal["ok", "failed", "lost", "never"] = "ok"
+    destroy: t.Literal["ok", "busy", "failed", "lost", "never"] = "ok"
     evidence: t.Literal["ok", "failed", "never"] = "ok"
     lost_at: float | None = None
     lost_for: float = 0.0
