@@ -110,42 +110,41 @@ def test_installed_playbooks_parse(installed: Path) -> None:
     _ansible(installed, "ansible-playbook", "--inventory", "hypervisors,", "--syntax-check", *names)
 
 
-@pytest.fixture
-def hypervisor(tmp_path: Path) -> Path:
-    """An inventory whose one hypervisor is libvirt's test driver, in each module's own process, with one domain."""
-    features = "<features><acpi/></features>"
-    uri = libvirt_nodes.node(tmp_path / "node.xml", libvirt_nodes.domain("web01", more=features))
+def _hypervisor(folder: Path, uri: str, domain: str) -> Path:
+    """An inventory whose one hypervisor is libvirt's test driver, in each module's own process."""
     variables = {
         "ansible_connection": "local",
         "ansible_python_interpreter": "/usr/bin/python3",
         "domain_readiness_uri": uri,
         "domain_readiness_all": True,
-        "domain_readiness_host_root": str(tmp_path),
-        "domain_readiness_backup_dir": str(tmp_path / "definitions"),
+        "domain_readiness_host_root": str(folder),
+        "domain_readiness_backup_dir": str(folder / "definitions"),
         "domain_shutdown_uri": uri,
-        "domain_shutdown_domains": ["web01"],
-        "domain_shutdown_evidence_dir": str(tmp_path / "evidence"),
+        "domain_shutdown_domains": [domain],
+        "domain_shutdown_evidence_dir": str(folder / "evidence"),
         "shutdown_remediate": True,
     }
-    inventory = tmp_path / "inventory.json"
+    inventory = folder / "inventory.json"
     inventory.write_text(json.dumps({"hypervisors": {"hosts": {"here": variables}}}), encoding="utf-8")
     return inventory
 
 
-def _play(collections: Path, hypervisor: Path, playbook: str, *arguments: str) -> str:
-    command = ("ansible-playbook", "--inventory", str(hypervisor), f"winguest.shutdown.{playbook}", *arguments)
-    return sandbox.run(*command, cwd=hypervisor.parent, ANSIBLE_COLLECTIONS_PATH=str(collections))
+def _shut_down(collections: Path, inventory: Path, *arguments: str) -> str:
+    command = ("ansible-playbook", "--inventory", str(inventory), "winguest.shutdown.shutdown", *arguments)
+    return sandbox.run(*command, cwd=inventory.parent, ANSIBLE_COLLECTIONS_PATH=str(collections))
 
 
-def test_installed_playbooks_run_in_check_mode(installed: Path, hypervisor: Path) -> None:
-    """They show what they would do, and the difference that it would make."""
-    output = _play(installed, hypervisor, "shutdown", "--check", "--diff")
+def test_the_installed_playbook_runs_in_check_mode(installed: Path, tmp_path: Path) -> None:
+    """It shows what it would do, and the difference that it would make."""
+    domain = libvirt_nodes.domain("web01", more="<features><acpi/></features>")
+    inventory = _hypervisor(tmp_path, libvirt_nodes.node(tmp_path / "node.xml", domain), "web01")
+    output = _shut_down(installed, inventory, "--check", "--diff")
     assert re.search(r"^\+ +<suspend-to-mem enabled='no'/>$", output, re.MULTILINE), f"no definition differs:\n{output}"
     assert "plan: press the ACPI power button" in output, output
-    assert not (hypervisor.parent / "definitions").exists() and not (hypervisor.parent / "evidence").exists()
+    assert not (tmp_path / "definitions").exists() and not (tmp_path / "evidence").exists()
 
 
-def test_nothing_but_the_collection_is_needed(installed: Path, hypervisor: Path, tmp_path: Path) -> None:
+def test_nothing_but_the_collection_is_needed(installed: Path, tmp_path: Path) -> None:
     """It still works with all else deleted: a domain is mended and saved, and the report of it is written."""
     bare = tmp_path / "bare"
     for folder in ESSENTIAL:
@@ -153,8 +152,9 @@ def test_nothing_but_the_collection_is_needed(installed: Path, hypervisor: Path,
         shutil.copytree(installed / place, bare / place)
     options = {"methods": [], "timeout": 0, "max_timeout": 0, "on_timeout": "save"}
     given = {f"domain_shutdown_{name}": value for name, value in options.items()}
-    output = _play(bare, hypervisor, "shutdown", "--extra-vars", json.dumps(given))
-    assert re.search(r"web01 +saved ", output), output
+    inventory = _hypervisor(tmp_path, "test:///default", "test")
+    output = _shut_down(bare, inventory, "--extra-vars", json.dumps(given))
+    assert re.search(r"test +saved ", output), output
     (report,) = tmp_path.glob("*shutdown*.json")
     assert json.loads(report.read_text(encoding="utf-8"))["totals"]["outcomes"] == {"saved": 1}
     assert (report.with_suffix(".html")).is_file()
