@@ -112,10 +112,9 @@ def half(outcome: str, **more: Any) -> dict[str, Any]:
     }
 
 
-def of(seen: dict[str, Any], scenario: dict[str, Any] = SCENARIO) -> dict[str, str]:
-    return {
-        one["id"].removeprefix("scenario:"): one["verdict"] for one in claims.acceptance_scenario_claims(scenario, seen)
-    }
+def of(seen: dict[str, Any]) -> dict[str, str]:
+    made = claims.acceptance_scenario_claims(SCENARIO, seen)
+    return {one["id"].removeprefix("scenario:"): one["verdict"] for one in made}
 
 
 def test_a_scenario_that_is_as_claimed() -> None:
