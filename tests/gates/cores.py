@@ -26,7 +26,8 @@ PYTHONS = {"2.16": OURS, "2.18": OURS, "2.19": OURS, "2.20": newer_python.VERSIO
 
 GATES = {
     *("ansible-core", "ansible-builder", "ansible-lint", "antsibull-changelog", "antsibull-docs", "galaxy-importer"),
-    *("mypy", "reuse", "ruff", "types-PyYAML", "yamllint"),
+    *("molecule", "mypy", "myst-parser", "reuse", "ruff", "sphinx", "sphinx-ansible-theme"),
+    *("types-PyYAML", "types-jsonschema", "yamllint"),
 }
 """What the unit tests can do without, of tests/requirements.txt."""
 
