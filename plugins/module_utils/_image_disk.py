@@ -20,7 +20,6 @@ import os
 import shutil
 import signal
 import stat
-import subprocess
 import typing as t
 
 from ansible_collections.winguest.shutdown.plugins.module_utils import _image_format as formats
@@ -75,6 +74,10 @@ class Level(t.NamedTuple):
     format: str
 
 
+Runner = t.Callable[[t.Sequence[str]], tuple[int, str, str]]
+"""Runs a command: its exit status, and what it printed and complained of. Raises OSError where it cannot be run."""
+
+
 class Target(t.NamedTuple):
     """The file that holds the mended image. kind: in_place, copy, or overlay."""
 
@@ -87,6 +90,7 @@ def open_disk(
     *,
     writing: bool,
     tmpdir: str,
+    run: Runner,
     check: bool = False,
     image_format: str | None = None,
     uri: str | None = None,
@@ -96,7 +100,8 @@ def open_disk(
     """The files of the Windows in an image. Raises ImageRefused, whatever the reason, and has then changed nothing.
 
     writing: whether it is to be mended; otherwise, what forbids only that is among the obstacles. check: whether that
-    would be the end of it. image_format, uri, copy, overlay: as in OPTIONS and TARGET_OPTIONS.
+    would be the end of it. run: what runs qemu-img and cp. image_format, uri, copy, overlay: as in OPTIONS and
+    TARGET_OPTIONS.
     """
     image, target, made = _where(os.path.realpath(path), copy, overlay)
     if made and overlay:
@@ -120,7 +125,7 @@ def open_disk(
             if writing or refusal.reading:
                 raise ImageRefused(image, refusal)
         lock.forbid_writing()
-        files = GuestfsFiles(chain, target, lock, changes=writing and not check, tmpdir=tmpdir)
+        files = GuestfsFiles(chain, target, lock, changes=writing and not check, tmpdir=tmpdir, run=run)
         stack.callback(files.close)
         files.warnings = tuple(warnings)
         files.obstacles = tuple(refusals.sentence(image, refusal) for refusal in found)
@@ -132,7 +137,9 @@ def open_disk(
 class GuestfsFiles(ImageFiles):
     """The files of the volume that Windows is on."""
 
-    def __init__(self, chain: t.Sequence[Level], target: Target, lock: users.Lock, changes: bool, tmpdir: str) -> None:
+    def __init__(
+        self, chain: t.Sequence[Level], target: Target, lock: users.Lock, changes: bool, tmpdir: str, run: Runner
+    ) -> None:
         self.description = chain[0].path
         self.format = "qcow2" if target.kind == "overlay" else chain[0].format
         self.holds = target.path
@@ -141,6 +148,7 @@ class GuestfsFiles(ImageFiles):
         self.at_once = True
         self._chain, self._target, self._lock, self._changes = chain, target, lock, changes
         self._work = tmpdir
+        self._runner = run
         self._work_lock = -1
         self._guestfs: t.Any = None
         self._replaced = False
@@ -156,7 +164,7 @@ class GuestfsFiles(ImageFiles):
         if self._changes:
             self._take_work_folder()
             drive, kind = self._overlay, "qcow2"
-            _qemu_img("create", "-q", "-f", "qcow2", "-b", image.path, "-F", image.format, drive)
+            self._qemu_img("create", "-q", "-f", "qcow2", "-b", image.path, "-F", image.format, drive)
         self._guestfs = guestfs.GuestFS(python_return_dict=True)
         self._guestfs.set_tmpdir(self._work)
         # Nothing of the overlay has to be on the disk before it is joined.
@@ -178,12 +186,12 @@ class GuestfsFiles(ImageFiles):
                 new = self._overlay
             else:
                 new = self._new
-                _run([*COPY, image.path, new])
+                self._run(*COPY, image.path, new)
                 if len(self._chain) > 1 and os.path.dirname(new) != os.path.dirname(image.path):
                     # It may name the one below by a path from where the image is.
-                    _rebase(new, image.format, self._chain[1])
-                _rebase(self._overlay, "qcow2", Level(new, image.format))
-                _qemu_img("commit", "-q", "-f", "qcow2", self._overlay)
+                    self._rebase(new, image.format, self._chain[1])
+                self._rebase(self._overlay, "qcow2", Level(new, image.format))
+                self._qemu_img("commit", "-q", "-f", "qcow2", self._overlay)
             _to_disk(new)
             os.rename(new, target.path)
             _to_disk(os.path.dirname(target.path))
@@ -248,6 +256,21 @@ class GuestfsFiles(ImageFiles):
         """Whatever a run that was cut off has left is in the work folder, and is removed with it."""
 
     # ---- inside
+
+    def _rebase(self, path: str, kind: str, below: Level) -> None:
+        """Name another backing file in an image; what is in it stays as it is."""
+        self._qemu_img("rebase", "-q", "-u", "-f", kind, "-b", below.path, "-F", below.format, path)
+
+    def _qemu_img(self, *arguments: str) -> None:
+        self._run("qemu-img", *arguments)
+
+    def _run(self, *command: str) -> None:
+        try:
+            status, dummy_output, complaint = self._runner(command)
+        except OSError as error:
+            raise ImageFilesError(f"{command[0]} cannot be run: {error.strerror}") from None
+        if status:
+            raise ImageFilesError(f"{command[0]} failed: {complaint.strip() or status}")
 
     @property
     def _overlay(self) -> str:
@@ -501,24 +524,6 @@ def _header(image: str, path: str, read: formats.Read, kind: str) -> formats.Hea
     except formats.FormatError as error:
         whose = "" if path == image else f"of its backing file {path}: "
         raise ImageRefused(image, Refusal(error.kind, f"{whose}{error}", error.cure, reading=True)) from None
-
-
-def _rebase(path: str, kind: str, below: Level) -> None:
-    """Name another backing file in an image; what is in it stays as it is."""
-    _qemu_img("rebase", "-q", "-u", "-f", kind, "-b", below.path, "-F", below.format, path)
-
-
-def _qemu_img(*arguments: str) -> None:
-    _run(["qemu-img", *arguments])
-
-
-def _run(command: t.Sequence[str]) -> None:
-    try:
-        ended = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    except OSError as error:
-        raise ImageFilesError(f"{command[0]} cannot be run: {error.strerror}") from None
-    if ended.returncode:
-        raise ImageFilesError(f"{command[0]} failed: {ended.stderr.strip() or ended.returncode}")
 
 
 def _to_disk(path: str) -> None:

@@ -68,6 +68,7 @@ def _open(module: AnsibleModule, writing: bool) -> ImageFiles:
         writing=writing,
         check=module.check_mode,
         tmpdir=module.tmpdir,
+        run=lambda command: module.run_command(list(command), handle_exceptions=False),
         image_format=params["format"],
         uri=params["uri"],
         copy=params.get("copy"),

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +60,12 @@ def make(path: Path, kind: str = "", *options: str, backing: Path | None = None)
     return path
 
 
+def runner(command: Sequence[str]) -> tuple[int, str, str]:
+    """What AnsibleModule.run_command is to the modules."""
+    ended = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    return ended.returncode, ended.stdout, ended.stderr
+
+
 def write(path: Path, kind: str, byte: int) -> None:
     """Fill an image with this byte."""
     run("qemu-io", "-f", kind, "-c", f"write -q -P {byte} 0 {SIZE}M", str(path))
@@ -78,7 +84,7 @@ def refused(path: Path, writing: bool = True, **options: Any) -> ImageRefused:
     beside = sorted(os.listdir(path.parent))
     options.setdefault("uri", "test:///default")
     with pytest.raises(ImageRefused) as caught:
-        disks.open_disk(str(path), writing=writing, tmpdir=str(path.parent), **options)
+        disks.open_disk(str(path), writing=writing, tmpdir=str(path.parent), run=runner, **options)
     assert sorted(os.listdir(path.parent)) == beside
     assert before == (digest(path) if path.is_file() else "")
     assert str(path.resolve()) in str(caught.value) and "; " in str(caught.value)
@@ -224,7 +230,7 @@ def written(
     """The image, as when all of it was written to by an appliance that has ended."""
     where, target, dummy_made = disks._where(str(image), *(str(path) if path else None for path in (copy, overlay)))
     lock = Lock(where)
-    files = disks.GuestfsFiles(disks._chain(where, lock, kind), target, lock, changes=True, tmpdir="")
+    files = disks.GuestfsFiles(disks._chain(where, lock, kind), target, lock, changes=True, tmpdir="", run=runner)
     try:
         lock.forbid_writing()
         files._take_work_folder()
@@ -317,7 +323,7 @@ def test_two_runs_at_once(tmp_path: Path) -> None:
 def refused_while_held(image: Path) -> str:
     """The kind of refusal for an image that a run has begun with."""
     with pytest.raises(ImageRefused) as caught:
-        disks.open_disk(str(image), writing=True, tmpdir=str(image.parent), uri="test:///default")
+        disks.open_disk(str(image), writing=True, tmpdir=str(image.parent), run=runner, uri="test:///default")
     return caught.value.kind
 
 
