@@ -36,6 +36,7 @@ from bed.windows.systems import SERVER_2022
 SCALE = 60
 FIXED_CLOCK = 300 / SCALE
 LONGEST_CLOCK = 20
+PATIENCE = 60
 """Seconds. A fixed clock of five minutes, and the longest that a guest's own clock may be here."""
 
 AS_CLOUD_HOSTS_DO = {
@@ -192,8 +193,8 @@ def run(matrix: Matrix) -> list[Row]:
 
 
 def _options(name: str, hints: dict[str, Any] | None) -> dict[str, Any]:
-    """What the guest's own hints say, at this scale; where the guest was not asked, the fixed clock."""
-    clock = min(hints["recommended_timeout"] / SCALE, LONGEST_CLOCK) if hints else FIXED_CLOCK
+    """For those that cannot be mended, what their own hints say, at this scale; all others obey, and end before that."""
+    clock = min(hints["recommended_timeout"] / SCALE, LONGEST_CLOCK) if hints and name in DAMAGED else PATIENCE
     on_timeout = "force" if name in DAMAGED else "leave"
     return {"timeout": clock, "accept_timeout": clock, "on_timeout": on_timeout, "wake": name not in SLEEPY}
 

@@ -109,10 +109,10 @@ def page(
         for name, value in bars.items():
             kind = " ours" if name in ours else " bad" if name in bad else ""
             parts.append(f'<div class="name{kind}">{html.escape(name)}</div>')
-            bar = (
+            drawn = (
                 f'<div class="bar" style="width:{scale.percent(value)}"></div><span class="value">{told(value)}</span>'
             )
-            parts.append(f'<div class="track">{lines}{bar}</div>')
+            parts.append(f'<div class="track">{lines}{drawn}</div>')
     labels = "".join(
         f'<span class="tick" style="left:{scale.percent(mark)}">{told(mark)}</span>' for mark in scale.marks
     )
