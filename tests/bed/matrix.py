@@ -37,7 +37,7 @@ SCALE = 60
 FIXED_CLOCK = 300 / SCALE
 LONGEST_CLOCK = 20
 PATIENCE = 60
-"""Seconds. A fixed clock of five minutes, and the longest that a guest's own clock may be here."""
+"""Seconds. A fixed clock of five minutes, the longest that a guest's own may be here, and that of those that obey."""
 
 AS_CLOUD_HOSTS_DO = {
     "methods": ["acpi"],
@@ -193,7 +193,7 @@ def run(matrix: Matrix) -> list[Row]:
 
 
 def _options(name: str, hints: dict[str, Any] | None) -> dict[str, Any]:
-    """For those that cannot be mended, what their own hints say, at this scale; all others obey, and end before that."""
+    """For those that cannot be mended, the clock of their own hints, at this scale; all others end by themselves."""
     clock = min(hints["recommended_timeout"] / SCALE, LONGEST_CLOCK) if hints and name in DAMAGED else PATIENCE
     on_timeout = "force" if name in DAMAGED else "leave"
     return {"timeout": clock, "accept_timeout": clock, "on_timeout": on_timeout, "wake": name not in SLEEPY}
