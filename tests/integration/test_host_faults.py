@@ -248,7 +248,7 @@ def test_agents_that_lie_flood_or_answer_late(hypervisor: Hypervisor) -> None:
     assert answer.outcome("lies") == "left_running", answer.texts("lies")
     assert answer.outcome("floods") == "graceful", answer.texts("floods")
     assert answer["floods"]["method"] == "acpi"
-    assert answer.outcome("late") == "graceful", answer.texts("late")
+    assert answer.outcome("late") == "graceful", [*answer.texts("late"), hypervisor.bed.com1("late")]
     assert not any(answer[name]["forced"] for name in agents)
 
 
