@@ -13,7 +13,7 @@ import queue
 import re
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -28,6 +28,17 @@ QUIET = 2.0
 
 END_LIMIT = 60.0
 """Seconds after a side's answer for the guests to end: a peer may answer before they have."""
+
+
+POWERED_OFF = (libvirt.VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN,)
+"""The details of a stop by which a guest powered off by itself."""
+
+
+class Stop(NamedTuple):
+    """When a guest ended, as the time of day, and libvirt's detail of that stop."""
+
+    at: float
+    detail: int
 
 
 class Seen(NamedTuple):
@@ -50,17 +61,19 @@ class Listener:
         if event == libvirt.VIR_DOMAIN_EVENT_STOPPED:
             self._ends.put((domain.name(), time.time(), detail))
 
-    def ends(self, names: Sequence[str]) -> dict[str, float]:
-        """When each of these guests ended. Whatever did not power off by itself makes the benchmark void."""
-        ends: dict[str, float] = {}
+    def ends(
+        self, names: Sequence[str], expected: Collection[int] = POWERED_OFF, limit: float = END_LIMIT
+    ) -> dict[str, Stop]:
+        """How each of these guests ended. Another detail than the expected ones makes the benchmark void."""
+        ends: dict[str, Stop] = {}
         while len(ends) < len(names):
             try:
-                name, at, detail = self._ends.get(timeout=END_LIMIT)
+                name, at, detail = self._ends.get(timeout=limit)
             except queue.Empty:
                 void(f"no event told the end of {', '.join(sorted(set(names) - set(ends)))}")
-            if detail != libvirt.VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN:
-                void(f"{name} did not power off: it stopped with detail {detail}")
-            ends[name] = at
+            if detail not in expected:
+                void(f"{name} did not end as it should: it stopped with detail {detail}")
+            ends[name] = Stop(at, detail)
         return ends
 
 
@@ -86,7 +99,7 @@ class Guests:
 
     def seen(self) -> Seen:
         """What was seen of them since they were started, once all have ended."""
-        ends = self._listener.ends(self.names)
+        ends = {name: stop.at for name, stop in self._listener.ends(self.names).items()}
         return Seen({name: self._pressed(name) for name in self.names}, ends)
 
     def forget(self) -> None:

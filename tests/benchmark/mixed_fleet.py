@@ -31,7 +31,6 @@ from the press that it received, as its own log tells, to its end. Ends are hear
 from __future__ import annotations
 
 import json
-import queue
 import re
 import statistics
 import subprocess
@@ -51,7 +50,8 @@ from bed.guests import AcpiGuest, Bed, file_of
 from bed.module import HYPERVISOR_PYTHON, SHUTDOWN, ModuleCall
 from benchmark._chart import chart, picture_option
 from benchmark._measured import Machine, describe, medians, new_parser, positive, void
-from benchmark.shutdown_many import start_event_loop, versions
+from benchmark._shutdown_guests import Listener, start_event_loop
+from benchmark.shutdown_many import versions
 
 FIXED_CLOCK = Path(__file__).with_name("_fixed_clock.py")
 CLOCKS = (30, 60, 120, 300, 1200)
@@ -73,6 +73,9 @@ CLOCKS_OF_OURS = {
     "stall_timeout": 5.0,
 }
 """The options that are scaled, and what they are at least."""
+
+END_LIMIT = 10.0
+"""Seconds for each guest's end to be told."""
 
 BY_FORCE = {libvirt.VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN: False, libvirt.VIR_DOMAIN_EVENT_STOPPED_DESTROYED: True}
 """By the detail of a guest's end."""
@@ -117,33 +120,6 @@ class Guest(NamedTuple):
     torn: bool
 
 
-class Listener:
-    """Hears on a libvirt connection when guests end."""
-
-    def __init__(self, connection: libvirt.virConnect) -> None:
-        self._ends: queue.SimpleQueue[tuple[str, float, int]] = queue.SimpleQueue()
-        connection.domainEventRegisterAny(None, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, self._hear, None)
-
-    def _hear(
-        self, connection: libvirt.virConnect, domain: libvirt.virDomain, event: int, detail: int, *_rest: Any
-    ) -> None:
-        if event == libvirt.VIR_DOMAIN_EVENT_STOPPED:
-            self._ends.put((domain.name(), time.time(), detail))
-
-    def ends(self, names: Sequence[str]) -> dict[str, End]:
-        """How each of these guests ended."""
-        ends: dict[str, End] = {}
-        while len(ends) < len(names):
-            try:
-                name, at, detail = self._ends.get(timeout=10)
-            except queue.Empty:
-                void(f"no event told the end of {', '.join(sorted(set(names) - set(ends)))}")
-            if detail not in BY_FORCE:
-                void(f"{name} was neither powered off nor did it power off: it stopped with detail {detail}")
-            ends[name] = End(at, BY_FORCE[detail])
-        return ends
-
-
 class Benchmark:
     """The fleet, which is shut down again and again."""
 
@@ -160,7 +136,8 @@ class Benchmark:
             self._ours()
         else:
             self._fixed(clock / self.scale)
-        ends = self.listener.ends(list(self.guests))
+        stops = self.listener.ends(list(self.guests), BY_FORCE, END_LIMIT)
+        ends = {name: End(stop.at, BY_FORCE[stop.detail]) for name, stop in stops.items()}
         return tell(began, [self._became(name, ends[name], since) for name, since in said.items()])
 
     def _start(self) -> dict[str, int]:
