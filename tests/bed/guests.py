@@ -208,9 +208,10 @@ class Bed:
         return self.connection
 
     def forget(self, name: str) -> None:
-        """Forget what an earlier guest of that name has said, of which there is no domain any more."""
+        """Take away what an earlier guest of that name has said, and its disk, if it has no domain any more."""
         if name not in {domain.name() for domain in self.connection.listAllDomains()}:
-            file_of(name, "com1", self.directory).unlink(missing_ok=True)
+            for kind in ("com1", "disk"):
+                file_of(name, kind, self.directory).unlink(missing_ok=True)
 
     def define(self, guest: Guest) -> libvirt.virDomain:
         """Define the guest's domain, and return it."""

@@ -251,6 +251,13 @@ def test_a_misspelt_behaviour_is_refused(start: Callable[..., Machine]) -> None:
         start(agent="hangs")
 
 
+def test_a_disk_that_it_cannot_mount_is_told(start: Callable[..., Machine], monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would wait for ever to unmount it, and look like a guest that hangs."""
+    monkeypatch.setitem(globals(), "make_disk", lambda dummy, path: path.write_bytes(bytes(1 << 20)))
+    with pytest.raises(AssertionError, match="guest: cannot mount its disk"):
+        start()
+
+
 def test_a_hung_agent_is_connected_and_silent(start: Callable[..., Machine]) -> None:
     machine = start(agent="hung")
     machine.hear("agent hung")

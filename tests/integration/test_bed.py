@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import libvirt
 import pytest
+from bed.acpi_guest import DiskState, disk_state
 from bed.guests import LIBOSINFO, WINDOWS_10, AcpiGuest, AgentGuest, Bed, Guest
 
 
@@ -110,6 +111,15 @@ def test_a_disk_stays_when_its_domain_is_defined_again(bed: Bed) -> None:
     domain = bed.define(AcpiGuest("again", "press=hang"))
     assert "press=hang" in domain.XMLDesc()
     assert bed.disk("again").read_bytes() == b"mine"
+    end(domain)
+
+
+def test_a_disk_goes_with_the_last_domain_of_its_name(bed: Bed) -> None:
+    """The next guest of that name may be of another kind, and could not even mount what it would find."""
+    end(bed.define(AcpiGuest("same")))
+    bed.disk("same").write_bytes(b"another's")
+    domain = bed.define(AcpiGuest("same"))
+    assert disk_state(bed.disk("same")) is DiskState.UNUSED
     end(domain)
 
 
