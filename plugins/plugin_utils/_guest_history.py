@@ -18,11 +18,12 @@ from ansible_collections.winguest.shutdown.plugins.module_utils._shutdown_histor
 from ansible_collections.winguest.shutdown.plugins.plugin_utils._guest_action import GuestAction
 from ansible_collections.winguest.shutdown.plugins.plugin_utils._guest_audit import Questioner
 from ansible_collections.winguest.shutdown.plugins.plugin_utils._guest_statements import (
+    FAILED,
     Answers,
     Part,
     Statement,
-    answered,
     items,
+    judged,
 )
 from ansible_collections.winguest.shutdown.plugins.plugin_utils._windows_shell import ShellError, WindowsShell
 
@@ -43,12 +44,13 @@ class NewestEvents(Statement):
         ids = " or ".join(f"EventID={number}" for number in self.query.ids)
         since = f"TimeCreated[timediff(@SystemTime)<={self.days * 86_400_000}]"
         wanted = f"*[System[Provider[@Name='{self.query.provider}'] and ({ids}) and {since}]]"
-        return answered(f'wevtutil qe {items([self.query.log])} /q:"{wanted}" /c:{self.most} /rd:true /f:xml')
+        return judged(f'wevtutil qe {items([self.query.log])} /q:"{wanted}" /c:{self.most} /rd:true /f:xml')
 
     def take(self, parts: list[Part], answers: Answers) -> None:
-        """As it is; what is in it is for others to say."""
+        """As it is; what is in it is for others to say. Silence means no events only where wevtutil has not failed."""
         if len(parts) == 1:
-            answers.texts[self] = parts[0].text
+            silent = parts[0].letter == FAILED and not parts[0].text.strip()
+            answers.texts[self] = "(nothing, and failed)" if silent else parts[0].text
 
     def pieces(self) -> list[Statement]:
         """The newer half."""

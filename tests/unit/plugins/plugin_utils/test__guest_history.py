@@ -25,16 +25,18 @@ QUERY = re.compile(
     r"wevtutil qe (\w+) /q:\"\*\[System\[Provider\[@Name='([^']+)'\] and \(([^)]*)\)"
     r" and TimeCreated\[timediff\(@SystemTime\)<=(\d+)\]\]\]\" /c:(\d+) /rd:true /f:xml >>%e 2>&1"
 )
-PIECE = re.compile(rf"echo %m(\S*) >>%e|{QUERY.pattern}")
+JUDGEMENT = r"(if errorlevel 1 \(echo %mf >>%e\) else \(echo %m >>%e\))"
+PIECE = re.compile(rf"{JUDGEMENT}|echo %m(\S*) >>%e|{QUERY.pattern}")
 
 
 class Shell(WindowsShell):
     """A cmd.exe that knows only the words of the history's command lines, and has a guest's events."""
 
-    def __init__(self, guest: Guest, **answers: str) -> None:
-        """answers: what wevtutil prints of a provider in place of the guest's events."""
+    def __init__(self, guest: Guest, failing: str = "", **answers: str) -> None:
+        """answers: what wevtutil prints of a provider in place of the guest's events; it fails for the failing one."""
         self.events = re.findall(r"<Event .*?</Event>", guest.texts, re.DOTALL)
         self.answers = answers
+        self.failing = failing
         self.lines: list[str] = []
         self.asked: list[tuple[str, int]] = []
         self.ages: set[int] = set()
@@ -48,9 +50,12 @@ class Shell(WindowsShell):
         parts = []
         for found in PIECE.finditer(line):
             if found[1] is not None:
-                parts.append(f"{mark[1]}{found[1]} \r\n")
+                failed = self.asked[-1][0] == self.failing
+                parts.append(f"{mark[1]}{'f' if failed else ''} \r\n")
+            elif found[2] is not None:
+                parts.append(f"{mark[1]}{found[2]} \r\n")
             else:
-                parts.append(self._query(*found.groups()[1:]))
+                parts.append(self._query(*found.groups()[2:]))
         output = "\r\n" + "".join(parts)
         return Output(output[:LONGEST_OUTPUT], "", None if len(output) > LONGEST_OUTPUT else 0)
 
@@ -124,6 +129,7 @@ def test_an_answer_that_is_always_too_long_is_told() -> None:
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
+        ("", "they could not be read; wevtutil said: (nothing, and failed)"),
         ("Zugriff verweigert.\r\n", "wevtutil said: Zugriff verweigert."),
         ("\x1b[2Jdenied\r\nnow", "wevtutil said: \\x1b[2Jdenied now"),
         ("<Event></Event>", "1 could not be understood"),
@@ -134,7 +140,7 @@ def test_an_answer_that_is_always_too_long_is_told() -> None:
     ],
 )
 def test_what_is_no_answer_is_told_and_hides_no_other(answer: str, words: str) -> None:
-    result = read(Shell(guest(), User32=answer))
+    result = read(Shell(guest(), failing="User32", User32=answer))
     (trouble,) = result["incomplete"]
     assert trouble.startswith("events 1073, 1074, 1075 of User32: ")
     assert words in trouble
