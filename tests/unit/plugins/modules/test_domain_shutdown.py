@@ -11,7 +11,6 @@ import os
 import signal
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -50,6 +49,7 @@ SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 NOWHERE = "00000000-0000-4000-8000-000000000000"
 
 Run = Callable[..., dict[str, Any]]
+WhenAsked = Callable[..., None]
 
 
 # ---- the options
@@ -400,16 +400,20 @@ def test_a_connection_that_may_only_read(run: Run, driver: Driver, monkeypatch: 
 # ---- order and budget
 
 
-def when_asked(asked: Any, *going: Any) -> None:
-    """As soon as this domain was asked, which the test driver's domains cannot hear, these go off one after another."""
+@pytest.fixture
+def when_asked(monkeypatch: pytest.MonkeyPatch) -> WhenAsked:
+    """Gives a domain a button, which the test driver's have not: when it is pressed, these go off one after another."""
+    wired: dict[str, tuple[Any, ...]] = {}
 
-    def watch() -> None:
-        while read_record(asked).request is None:
-            time.sleep(0.05)
-        for each in going:
+    def press(domain: Any, dummy_flags: int) -> None:
+        for each in wired.pop(domain.name(), ()):
             each.shutdown()
 
-    threading.Thread(target=watch, daemon=True).start()
+    def when_asked(asked: Any, *going: Any) -> None:
+        wired[asked.name()] = going
+
+    monkeypatch.setattr(libvirt.virDomain, "shutdownFlags", press)
+    return when_asked
 
 
 def test_the_forecast_is_as_documented(run: Run, driver: Driver) -> None:
@@ -440,7 +444,7 @@ def test_check_mode_says_in_which_order(run: Run, driver: Driver) -> None:
     assert result["forecast"]["budget"] is None and result["forecast"]["fits"] == ["app", "data"]
 
 
-def test_tiers_and_a_cap(run: Run, driver: Driver) -> None:
+def test_tiers_and_a_cap(run: Run, driver: Driver, when_asked: WhenAsked) -> None:
     names = ["order-1", "order-2", "order-3", "order-0"]
     for name in names:
         domain = driver.start(name)
@@ -479,14 +483,14 @@ def test_what_waits_when_the_run_is_cancelled(run: Run, driver: Driver) -> None:
     assert not any(entry["kind"] == "asked" for entry in result["domains"][1]["timeline"])
 
 
-def test_one_that_goes_off_while_it_waits(run: Run, driver: Driver) -> None:
+def test_one_that_goes_off_while_it_waits(run: Run, driver: Driver, when_asked: WhenAsked) -> None:
     first, second = (driver.start(name) for name in ("goes-last", "goes-first"))
     when_asked(first, second, first)
     other = run(domains=["goes-last", "goes-first"], parallel=1)["domains"][1]
     assert other["outcome"] == "already_off" and not any(entry["kind"] == "asked" for entry in other["timeline"])
 
 
-def test_a_save_straight_away_and_one_that_is_left(run: Run, driver: Driver) -> None:
+def test_a_save_straight_away_and_one_that_is_left(run: Run, driver: Driver, when_asked: WhenAsked) -> None:
     short, saved_one, left_one = (driver.start(name) for name in ("short", "saved", "left"))
     when_asked(short, short)
     entries = [
