@@ -47,7 +47,8 @@ def environment(version: str) -> Path:
             shutil.rmtree(folder, ignore_errors=True)
             # What comes with the newer Python is its libvirt, which could not be compiled for it here.
             _say(str(python), "-m", "venv", *(["--system-site-packages"] if newer else []), str(folder))
-            _say(str(folder / "bin" / "pip"), "install", "--disable-pip-version-check", "--no-input", *wanted)
+            options = ("--disable-pip-version-check", "--no-input", "--no-compile")
+            _say(str(folder / "bin" / "pip"), "install", *options, *wanted)
             noted.write_text(stamp)
     return folder
 
