@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The winguest.shutdown contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The guests of shutdown_many: started again and again, and watched by a third party while somebody shuts them down.
+"""Guests that are started again and again, and watched by a third party while somebody shuts them down.
 
 When a guest received its press is told by its own log, whose last word has the time of that file; when it ended is told
 to a libvirt connection of its own. Everything goes by the time of day, as files do.
@@ -17,15 +17,14 @@ from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
+import ansible.release
 import libvirt
 from bed.guests import AcpiGuest, Bed, file_of
-from benchmark._measured import void
+from bed.module import HYPERVISOR_PYTHON
+from benchmark._measured import said_version, void
 
 STARTING_AT_ONCE = 2
 START_LIMIT = 120.0
-QUIET = 2.0
-"""Seconds between the last guest's start and the next run."""
-
 END_LIMIT = 60.0
 """Seconds after a side's answer for the guests to end: a peer may answer before they have."""
 
@@ -41,13 +40,6 @@ class Stop(NamedTuple):
     detail: int
 
 
-class Seen(NamedTuple):
-    """By the guests' names, when each was pressed and when it ended."""
-
-    presses: dict[str, float]
-    ends: dict[str, float]
-
-
 class Listener:
     """Hears on a libvirt connection when guests end."""
 
@@ -61,14 +53,12 @@ class Listener:
         if event == libvirt.VIR_DOMAIN_EVENT_STOPPED:
             self._ends.put((domain.name(), time.time(), detail))
 
-    def ends(
-        self, names: Sequence[str], expected: Collection[int] = POWERED_OFF, limit: float = END_LIMIT
-    ) -> dict[str, Stop]:
+    def ends(self, names: Sequence[str], expected: Collection[int]) -> dict[str, Stop]:
         """How each of these guests ended. Another detail than the expected ones makes the benchmark void."""
         ends: dict[str, Stop] = {}
         while len(ends) < len(names):
             try:
-                name, at, detail = self._ends.get(timeout=limit)
+                name, at, detail = self._ends.get(timeout=END_LIMIT)
             except queue.Empty:
                 void(f"no event told the end of {', '.join(sorted(set(names) - set(ends)))}")
             if detail not in expected:
@@ -78,14 +68,13 @@ class Listener:
 
 
 class Guests:
-    """So many obedient guests, each of which takes `delay` milliseconds to shut down."""
+    """These guests; `quiet`: seconds between the last one's start and whatever is measured."""
 
-    def __init__(self, bed: Bed, listener: Listener, count: int, delay: int) -> None:
+    def __init__(self, bed: Bed, listener: Listener, guests: Sequence[AcpiGuest], quiet: float = 0) -> None:
         self.bed = bed
-        self.names = [f"guest-{number:03}" for number in range(1, count + 1)]
-        behaviour = f"press=obey delay={delay}"
-        self._domains = [bed.define(AcpiGuest(name, behaviour)) for name in self.names]
-        self._listener = listener
+        self.names = [guest.name for guest in guests]
+        self._domains = [bed.define(guest) for guest in guests]
+        self._listener, self._quiet = listener, quiet
         self._said: dict[str, int] = {}
 
     def start(self) -> None:
@@ -95,24 +84,45 @@ class Guests:
             list(pool.map(libvirt.virDomain.create, self._domains))
         for name, since in self._said.items():
             self.bed.wait_for(name, "ready", timeout=START_LIMIT, since=since)
-        time.sleep(QUIET)
+        time.sleep(self._quiet)
 
-    def seen(self) -> Seen:
-        """What was seen of them since they were started, once all have ended."""
-        ends = {name: stop.at for name, stop in self._listener.ends(self.names).items()}
-        return Seen({name: self._pressed(name) for name in self.names}, ends)
+    def ends(self, expected: Collection[int] = POWERED_OFF) -> dict[str, Stop]:
+        """How each of them ended since."""
+        return self._listener.ends(self.names, expected)
+
+    def said(self, name: str) -> dict[str, float]:
+        """When a guest said what since, as the time of day: the log has that of its last word; its clock leads back."""
+        log = self.bed.com1(name)[self._said[name] :]
+        own = {words: int(when) / 1000 for when, words in re.findall(r"^(\d+) (.+)$", log, re.MULTILINE)}
+        last_word = file_of(name, "com1", self.bed.directory).stat().st_mtime
+        return {words: last_word - (max(own.values()) - when) for words, when in own.items()}
+
+    def pressed(self, name: str) -> float:
+        """When a guest received its first press."""
+        said = self.said(name)
+        if "press 1" not in said:
+            void(f"{name} was never pressed; it said: {', '.join(said)}")
+        return said["press 1"]
 
     def forget(self) -> None:
         """Undefine them."""
         for domain in self._domains:
             domain.undefine()
 
-    def _pressed(self, name: str) -> float:
-        """When the guest received the press: its last word has the file's time, and its own clock leads back."""
-        log = self.bed.com1(name)[self._said[name] :]
-        at = {words: int(when) / 1000 for when, words in re.findall(r"^(\d+) (press 1|power off)$", log, re.MULTILINE)}
-        last_word = file_of(name, "com1", self.bed.directory).stat().st_mtime
-        return last_word - (at["power off"] - at["press 1"])
+
+def versions(connection: libvirt.virConnect) -> dict[str, str]:
+    """Those of whatever shuts guests down."""
+    return {
+        "QEMU": f"{version(connection.getVersion())} (TCG)",
+        "libvirt": version(connection.getLibVersion()),
+        "Python": said_version(HYPERVISOR_PYTHON),
+        "ansible-core": ansible.release.__version__,
+    }
+
+
+def version(number: int) -> str:
+    """libvirt's way to write a version into a number, undone."""
+    return f"{number // 1_000_000}.{number // 1000 % 1000}.{number % 1000}"
 
 
 def start_event_loop() -> None:

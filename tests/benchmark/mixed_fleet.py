@@ -31,13 +31,11 @@ from the press that it received, as its own log tells, to its end. Ends are hear
 from __future__ import annotations
 
 import json
-import re
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -46,12 +44,11 @@ from typing import Any, NamedTuple
 import libvirt
 from ansible_collections.winguest.shutdown.plugins.module_utils._policy import Policy
 from bed.acpi_guest import DiskState, disk_state
-from bed.guests import AcpiGuest, Bed, file_of
+from bed.guests import AcpiGuest, Bed
 from bed.module import HYPERVISOR_PYTHON, SHUTDOWN, ModuleCall
 from benchmark._chart import chart, picture_option
 from benchmark._measured import Machine, describe, medians, new_parser, positive, void
-from benchmark._shutdown_guests import Listener, start_event_loop
-from benchmark.shutdown_many import versions
+from benchmark._shutdown_guests import Guests, Listener, Stop, start_event_loop, versions
 
 FIXED_CLOCK = Path(__file__).with_name("_fixed_clock.py")
 CLOCKS = (30, 60, 120, 300, 1200)
@@ -74,14 +71,10 @@ CLOCKS_OF_OURS = {
 }
 """The options that are scaled, and what they are at least."""
 
-END_LIMIT = 10.0
-"""Seconds for each guest's end to be told."""
-
 BY_FORCE = {libvirt.VIR_DOMAIN_EVENT_STOPPED_SHUTDOWN: False, libvirt.VIR_DOMAIN_EVENT_STOPPED_DESTROYED: True}
 """By the detail of a guest's end."""
 
 LIMIT = 900.0
-STARTING_AT_ONCE = 4
 
 
 @dataclass(frozen=True)
@@ -124,33 +117,21 @@ class Benchmark:
     """The fleet, which is shut down again and again."""
 
     def __init__(self, bed: Bed, listener: Listener, scale: int) -> None:
-        self.bed, self.scale, self.listener = bed, scale, listener
-        self.guests = {guest.name: guest for guest in fleet(scale)}
-        self.domains = [bed.define(guest) for guest in self.guests.values()]
+        self.bed, self.scale = bed, scale
+        self.guests = Guests(bed, listener, fleet(scale))
 
     def run(self, clock: int | None) -> Run:
         """Start the guests, and let them be shut down by this clock, or by ours."""
-        said = self._start()
+        self.guests.start()
         began = time.time()
         if clock is None:
             self._ours()
         else:
             self._fixed(clock / self.scale)
-        stops = self.listener.ends(list(self.guests), BY_FORCE, END_LIMIT)
-        ends = {name: End(stop.at, BY_FORCE[stop.detail]) for name, stop in stops.items()}
-        return tell(began, [self._became(name, ends[name], since) for name, since in said.items()])
-
-    def _start(self) -> dict[str, int]:
-        """Start the guests; returns how much each had said before."""
-        said = {name: len(self.bed.com1(name)) for name in self.guests}
-        with ThreadPoolExecutor(STARTING_AT_ONCE) as pool:
-            list(pool.map(libvirt.virDomain.create, self.domains))
-        for name, since in said.items():
-            self.bed.wait_for(name, "ready", timeout=60, since=since)
-        return said
+        return tell(began, [self._became(name, stop) for name, stop in self.guests.ends(BY_FORCE).items()])
 
     def _fixed(self, seconds: float) -> None:
-        words = [HYPERVISOR_PYTHON, "-I", str(FIXED_CLOCK), self.bed.daemon.uri, f"{seconds:g}", *self.guests]
+        words = [HYPERVISOR_PYTHON, "-I", str(FIXED_CLOCK), self.bed.daemon.uri, f"{seconds:g}", *self.guests.names]
         ended = subprocess.run(
             words, check=False, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=LIMIT
         )
@@ -158,22 +139,15 @@ class Benchmark:
             void(f"{words} ended with status {ended.returncode}:\n{ended.stdout}{ended.stderr}")
 
     def _ours(self) -> None:
-        given = {"uri": self.bed.daemon.uri, "domains": list(self.guests), **options(self.scale)}
+        given = {"uri": self.bed.daemon.uri, "domains": self.guests.names, **options(self.scale)}
         answer = ModuleCall(SHUTDOWN, {**given, "evidence_dir": str(self.bed.directory / "evidence")}).answer(LIMIT)
         if answer.failed:
             void(f"domain_shutdown failed: {answer.returned}")
 
-    def _became(self, name: str, end: End, since: int) -> Guest:
-        """What the guest's own log and disk say; its last word has the file's time, and its own clock leads back."""
-        said = self.bed.com1(name)[since:]
-        at = {
-            words: int(milliseconds) / 1000 for milliseconds, words in re.findall(r"^(\d+) (.+)$", said, re.MULTILINE)
-        }
-        if "press 1" not in at:
-            void(f"{name} was never pressed; it said:\n{said}")
-        last_word = file_of(name, "com1", self.bed.directory).stat().st_mtime
-        torn = disk_state(self.bed.disk(name)) is DiskState.SERVICING and "written" not in at
-        return Guest(last_word - (max(at.values()) - at["press 1"]), end, torn)
+    def _became(self, name: str, stop: Stop) -> Guest:
+        """What the guest's own log and disk say."""
+        torn = disk_state(self.bed.disk(name)) is DiskState.SERVICING and "written" not in self.guests.said(name)
+        return Guest(self.guests.pressed(name), End(stop.at, BY_FORCE[stop.detail]), torn)
 
 
 def fleet(scale: int) -> list[AcpiGuest]:

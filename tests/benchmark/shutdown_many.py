@@ -31,19 +31,22 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
-import ansible.release
 import libvirt
-from bed.guests import Bed
-from bed.module import HYPERVISOR_PYTHON
+from bed.guests import AcpiGuest, Bed
 from benchmark import _peer
-from benchmark._measured import Machine, describe, medians, new_parser, positive, said_version
-from benchmark._shutdown_guests import Guests, Listener, Seen, start_event_loop
+from benchmark._chart import chart, picture_option
+from benchmark._measured import Machine, describe, medians, new_parser, positive
+from benchmark._shutdown_guests import Guests, Listener, start_event_loop, versions
 from benchmark._shutdown_sides import BARE, MODULE, SIDES, Marks, Taken
 
 MANY, MOST_SLOW_RUNS = 60, 3
 """With more guests than that, sides that take minutes are run no more often than that."""
+
+QUIET = 2.0
+"""Seconds between the last guest's start and the next run."""
 
 GOAL_LIMIT, GOAL_PEERS = 1.05, 3.0
 
@@ -122,14 +125,16 @@ class Results:
         }
 
 
-def seconds(taken: Taken, seen: Seen) -> Seconds:
-    """What was measured of one run."""
-    first = min(seen.presses.values())
+def seconds(taken: Taken, guests: Guests) -> Seconds:
+    """What was measured of one run, once all guests have ended."""
+    ends = guests.ends()
+    presses = {name: guests.pressed(name) for name in guests.names}
+    first = min(presses.values())
     return Seconds(
         answer=taken.ended - first,
         whole=taken.ended - taken.began,
-        pressing=max(seen.presses.values()) - first,
-        slowest_guest=max(seen.ends[name] - seen.presses[name] for name in seen.ends),
+        pressing=max(presses.values()) - first,
+        slowest_guest=max(stop.at - presses[name] for name, stop in ends.items()),
     )
 
 
@@ -147,36 +152,22 @@ def times_of(side: str, guests: int, runs: int) -> int:
 def measure(bed: Bed, listener: Listener, count: int, options: argparse.Namespace) -> Results:
     """All runs with so many guests: forwards and backwards by turns, so that no side is always first."""
     results = Results({side: [] for side in options.sides}, {})
-    guests = Guests(bed, listener, count, round(1000 * options.delay))
+    behaviour = f"press=obey delay={1000 * options.delay:.0f}"
+    obedient = [AcpiGuest(f"guest-{number:03}", behaviour) for number in range(1, count + 1)]
+    guests = Guests(bed, listener, obedient, QUIET)
     for run in range(options.runs):
         for side in options.sides[:: -1 if run % 2 else 1]:
             if run >= times_of(side, count, options.runs):
                 continue
             guests.start()
             taken = SIDES[side].run(guests)
-            took = seconds(taken, guests.seen())
+            took = seconds(taken, guests)
             results.runs[side].append(took)
             if taken.marks:
                 results.parts.setdefault(side, []).append(parts(taken, taken.marks))
             print(f"{count} guests, run {run + 1}: {SIDES[side].label:<50} {took.answer:7.2f} s", flush=True)
     guests.forget()
     return results
-
-
-def versions(connection: libvirt.virConnect) -> dict[str, str]:
-    """Those of what takes part."""
-    return {
-        "QEMU": f"{version(connection.getVersion())} (TCG)",
-        "libvirt": version(connection.getLibVersion()),
-        "Python": said_version(HYPERVISOR_PYTHON),
-        "ansible-core": ansible.release.__version__,
-        _peer.LIBVIRT: _peer.fetch(_peer.LIBVIRT),
-    }
-
-
-def version(number: int) -> str:
-    """libvirt's way to write a version into a number, undone."""
-    return f"{number // 1_000_000}.{number // 1000 % 1000}.{number % 1000}"
 
 
 def table(count: int, results: Results) -> str:
@@ -216,7 +207,7 @@ def goals(results: Results) -> list[str]:
 
 
 def document(machine: Machine, delay: float, every: Mapping[int, Results]) -> dict[str, Any]:
-    """The same for programs, with all runs; `values` is for pictures."""
+    """The same for programs, with all runs."""
     named = {str(count): results for count, results in every.items()}
     return {
         "machine": asdict(machine),
@@ -227,12 +218,26 @@ def document(machine: Machine, delay: float, every: Mapping[int, Results]) -> di
         "medians": {count: results.middle for count, results in named.items()},
         "ratios": {count: results.ratios for count, results in named.items()},
         "peers": {count: results.peers for count, results in named.items()},
-        "values": [
-            {"label": SIDES[side].label, "series": f"{count} guests", "value": own["answer"]}
-            for count, results in named.items()
-            for side, own in results.middle.items()
-        ],
     }
+
+
+def draw(path: Path, every: Mapping[int, Results]) -> None:
+    """The picture."""
+    runs = sorted({len(runs) for results in every.values() for runs in results.runs.values()})
+    chart(
+        path,
+        "Obedient guests, shut down by one command",
+        "seconds from the first press to the answer",
+        {
+            f"{count} {'guest' if count == 1 else 'guests'}": {
+                SIDES[side].label: own["answer"] for side, own in results.middle.items()
+            }
+            for count, results in every.items()
+        },
+        log=True,
+        ours=[side.label for name, side in SIDES.items() if not side.like and name != BARE],
+        note=f"median of {' or '.join(map(str, runs))}",
+    )
 
 
 def counts(text: str) -> list[int]:
@@ -263,11 +268,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--delay", type=seconds_of_delay, default=0.0, help="seconds that a guest takes to shut down (%(default)s)"
     )
+    picture_option(parser)
     options = parser.parse_args(arguments)
     every: dict[int, Results] = {}
     start_event_loop()
     with Bed() as bed, closing(bed.connection), closing(libvirt.open(bed.daemon.uri)) as ear:
-        machine = describe(versions(bed.connection))
+        machine = describe({**versions(bed.connection), _peer.LIBVIRT: _peer.fetch(_peer.LIBVIRT)})
         listener = Listener(ear)
         for count in options.guests:
             every[count] = measure(bed, listener, count, options)
@@ -276,6 +282,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"\n{table(count, results)}")
     if options.json:
         options.json.write_text(json.dumps(document(machine, options.delay, every), indent=2) + "\n", encoding="utf-8")
+    if options.picture:
+        draw(options.picture, every)
     return 0
 
 
