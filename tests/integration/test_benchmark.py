@@ -22,8 +22,9 @@ from benchmark import _peer
 PNG = b"\x89PNG\r\n\x1a\n"
 GUESTS = 2
 PEER_SETTINGS = 4
-MOST_REQUESTS = 10
-"""What one task of ours may ask of a guest in which all that is enforced is wrong."""
+MOST_REQUESTS = 6
+"""What one task of ours may ask of a guest in which all that is enforced is wrong, but for Receives: those that bring
+nothing in their time are asked again, as often as a busy machine needs."""
 
 
 def measured(folder: Path, name: str, *words: str, seconds: float) -> tuple[str, dict[str, Any]]:
@@ -80,7 +81,8 @@ def test_guest_readiness(tmp_path: Path) -> None:
         assert counted["to_guest"] > 0 < counted["from_guest"]
         assert 0 < counted["connected"] < counted["whole"]
     for side in (info, mend, again):
-        assert document["runs"][side][0]["requests"] <= MOST_REQUESTS, document["actions"][side]
+        asked = document["actions"][side]
+        assert sum(asked.values()) - asked["Receive"] <= MOST_REQUESTS, asked
     assert document["settings"][mend] > document["settings"][tasks] == PEER_SETTINGS
     assert document["ratios"][mend] == 1 < document["ratios"][loop] < document["ratios"][tasks]
     for action in ("Create", "Command", "Signal", "Delete"):
