@@ -203,6 +203,7 @@ def test_it_does_not_ask_twice_when_the_answer_is_lost(windows: SimulatedWindows
     never_ends(windows)
     windows.network.misbehave(nth("Receive", 1, cut_after()))
     assert told(shut_down(windows)) == ("unanswered", None, True, False)
+    windows.control.wait_until(lambda: bool(asked(windows)))  # the Receive may have brought nothing yet, and been cut
     assert asked(windows) == [ASKED]
 
 
