@@ -58,6 +58,11 @@ def said_version(program: str | Path) -> str:
     return told.partition("\n")[0].replace("-", " ", 1).partition(" ")[2]
 
 
+def dotted(number: int) -> str:
+    """libvirt's way to write a version into a number, undone."""
+    return f"{number // 1_000_000}.{number // 1000 % 1000}.{number % 1000}"
+
+
 def medians(results: Mapping[str, Sequence[Any]]) -> dict[str, dict[str, float]]:
     """By side and name, the median of the runs, which are dataclasses of numbers."""
     return {

@@ -21,7 +21,7 @@ import ansible.release
 import libvirt
 from bed.guests import AcpiGuest, Bed, file_of
 from bed.module import HYPERVISOR_PYTHON
-from benchmark._measured import said_version, void
+from benchmark._measured import dotted, said_version, void
 
 STARTING_AT_ONCE = 2
 START_LIMIT = 120.0
@@ -113,16 +113,11 @@ class Guests:
 def versions(connection: libvirt.virConnect) -> dict[str, str]:
     """Those of whatever shuts guests down."""
     return {
-        "QEMU": f"{version(connection.getVersion())} (TCG)",
-        "libvirt": version(connection.getLibVersion()),
+        "QEMU": f"{dotted(connection.getVersion())} (TCG)",
+        "libvirt": dotted(connection.getLibVersion()),
         "Python": said_version(HYPERVISOR_PYTHON),
         "ansible-core": ansible.release.__version__,
     }
-
-
-def version(number: int) -> str:
-    """libvirt's way to write a version into a number, undone."""
-    return f"{number // 1_000_000}.{number // 1000 % 1000}.{number % 1000}"
 
 
 def start_event_loop() -> None:

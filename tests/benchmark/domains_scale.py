@@ -40,7 +40,7 @@ import ansible.release
 import libvirt
 from bed.module import HYPERVISOR_PYTHON, MODULES, environment
 from bed.private_libvirt import PrivateLibvirt
-from benchmark._measured import Machine, describe, medians, new_parser, positive, said_version, void
+from benchmark._measured import Machine, describe, dotted, medians, new_parser, positive, said_version, void
 
 CLIENT = Path(__file__).with_name("_domain_calls.py")
 PREFIX = "win-"
@@ -270,9 +270,8 @@ def main() -> int:
     told = ", ".join(map(str, SIZES))
     parser.add_argument("--domains", type=positive, nargs="+", default=list(SIZES), help=f"how many ({told})")
     arguments = parser.parse_args()
-    number = libvirt.getVersion()
     versions = {
-        "libvirt": f"{number // 1_000_000}.{number // 1000 % 1000}.{number % 1000}",
+        "libvirt": dotted(libvirt.getVersion()),
         "ansible-core": ansible.release.__version__,
         "Python": said_version(HYPERVISOR_PYTHON),
     }

@@ -26,7 +26,7 @@ import checkout
 import libvirt
 from bed.module import HYPERVISOR_PYTHON
 from bed.private_libvirt import PrivateLibvirt
-from benchmark._measured import describe, medians, new_parser, positive, void
+from benchmark._measured import describe, dotted, medians, new_parser, positive, void
 
 STAGES = {
     "ping": ("a bare ping", None),
@@ -174,11 +174,10 @@ def main() -> None:
     parser.add_argument("--hypervisors", type=positive, default=500, help="how many (%(default)s)")
     parser.add_argument("--forks", type=positive, default=20, help="Ansible's (%(default)s)")
     options = parser.parse_args()
-    number = libvirt.getVersion()
     machine = describe(
         {
             "ansible-core": ansible.release.__version__,
-            "libvirt": f"{number // 1000000}.{number // 1000 % 1000}.{number % 1000}",
+            "libvirt": dotted(libvirt.getVersion()),
             "Python": sys.version.partition(" ")[0],
         }
     )
