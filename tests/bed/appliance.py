@@ -19,7 +19,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from bed.agent_guest.recipe import fetch, kernel_package
+from bed.agent_guest.recipe import fetch, fingerprint, kernel_package, make_kernel
 from bed.agent_guest.tools import run
 
 SUPERMIN_RECIPE = "/usr/lib/x86_64-linux-gnu/guestfs/supermin.d"
@@ -43,8 +43,8 @@ def build(cache: Path) -> Path:
     """Make the appliance under `cache`, or find it there; several processes may do so at once."""
     cache = cache.resolve()
     cache.mkdir(parents=True, exist_ok=True)
-    versions = run("dpkg-query", "--show", *PACKAGES)
-    folder = cache / f"appliance-{hashlib.sha256(versions.encode()).hexdigest()[:16]}"
+    made_from = run("dpkg-query", "--show", *PACKAGES) + fingerprint() + Path(__file__).read_text()
+    folder = cache / f"appliance-{hashlib.sha256(made_from.encode()).hexdigest()[:16]}"
     scratch = cache / "appliance.partial"
     with (cache / "appliance.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -65,8 +65,11 @@ def make(scratch: Path) -> None:
     version = package.removeprefix("linux-image-")
     files = fetch(package, scratch / "kernel")
     run("depmod", "--basedir", str(files), version)
+    kernel = scratch / f"vmlinuz-{version}"
+    make_kernel(files, kernel)
     environment = {
-        "SUPERMIN_KERNEL": str(files / "boot" / f"vmlinuz-{version}"),
+        "SUPERMIN_KERNEL": str(kernel),
+        "SUPERMIN_KERNEL_VERSION": version,  # that is not read from an unpacked one
         "SUPERMIN_MODULES": str(files / "lib" / "modules" / version),
     }
     words = [f"{name}={value}" for name, value in environment.items()]

@@ -111,7 +111,7 @@ def make(initramfs: Path, result: Path, scratch: Path) -> None:
     """Fill the folder `result` with kernel and initramfs. All modules come from the kernel's own package."""
     kernel = recipe.kernel_package()
     files = recipe.fetch(kernel, scratch / kernel)
-    shutil.copy(recipe.one_file(files, "boot/vmlinuz-*"), result / "kernel")
+    recipe.make_kernel(files, result / "kernel")
     guest = scratch / "guest"
     modules = guest / "lib" / "modules"
     modules.mkdir(parents=True)

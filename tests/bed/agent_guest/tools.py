@@ -26,7 +26,7 @@ def attempt(*command: str, folder: Path | None = None, stdin: str = "") -> subpr
         )
     except FileNotFoundError as error:
         raise ToolError(
-            f"this machine has no program {command[0]}: install the Debian packages apt, dpkg, cpio and e2fsprogs"
+            f"this machine has no program {command[0]}: install the Debian packages apt, dpkg, cpio, lz4 and e2fsprogs"
         ) from error
 
 

@@ -62,13 +62,17 @@ SLOW = (rf"{NT}Time Zones\\", rf"{NT}FontLink\\SystemLink]", rf"{NT}FontSubstitu
 """How the keys begin there that every program of Wine's reads as it starts: for its time zone, and for fonts."""
 
 
+NO_FONTS = '<?xml version="1.0"?>\n<!DOCTYPE fontconfig SYSTEM "fonts.dtd">\n<fontconfig/>\n'
+"""Nothing is drawn, and every program of Wine's would look through this machine's fonts as it starts."""
+
+
 class PrefixError(RuntimeError):
     """A prefix cannot be made or copied; the text says why and what to do."""
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """What is made once: a prefix, and the locales that Wine takes the languages from."""
+    """What is made once: a prefix, the locales that Wine takes the languages from, and the fonts it has: none."""
 
     directory: Path
 
@@ -81,6 +85,11 @@ class Prepared:
     def locales(self) -> Path:
         """The folder of the locales."""
         return self.directory / "locales"
+
+    @property
+    def fonts(self) -> Path:
+        """The configuration of fontconfig."""
+        return self.directory / "fonts.conf"
 
 
 def prepare(cache: Path) -> Prepared:
@@ -133,6 +142,7 @@ def environment(prepared: Prepared, prefix: Path, scratch: Path, language: str) 
         "WINEDLLOVERRIDES": OVERRIDES,
         "DISPLAY": "",
         "LOCPATH": str(prepared.locales),
+        "FONTCONFIG_FILE": str(prepared.fonts),
         "TZ": "UTC",
         "LANG": "C",
         "LC_CTYPE": f"{UTF8_LOCALE}.UTF-8",
@@ -167,6 +177,7 @@ def _make(directory: Path) -> None:
         made, scratch = Prepared(Path(name, "made")), Path(name, "scratch")
         for path in (made.directory, made.locales, scratch):
             path.mkdir()
+        made.fonts.write_text(NO_FONTS)
         for locale in (UTF8_LOCALE, "de_DE"):
             _run(["localedef", "-i", locale, "-f", "UTF-8", str(made.locales / f"{locale}.UTF-8")])
         # Without the locale a prefix is as good, and Wine is told by it what is not made for each guest anew.
@@ -238,15 +249,15 @@ def _put_programs(drive: Path) -> None:
         shutil.copyfile(ours / "program.exe", system / name)
     shutil.copyfile(ours / "ask.dll", system / "ask.dll")
     # Wine's cmd takes the output that `for /f` reads for text in the code page of no language at all.
-    _change(system / "cmd.exe", "rt,ccs=unicode".encode("utf-16-le"), "rt,ccs=utf-8".encode("utf-16-le"))
+    _change(system / "cmd.exe", ("rt,ccs=unicode".encode("utf-16-le"), "rt,ccs=utf-8".encode("utf-16-le")))
     # See askdll.c.
-    _change(system / "reg.exe", b"ntdll.dll\0", b"ask.dll\0")
+    _change(system / "reg.exe", (b"ntdll.dll\0", b"ask.dll\0"), (b"user32.dll\0", b"ask.dll\0"))
 
 
-def _change(program: Path, old: bytes, new: bytes) -> None:
-    """Replace a text in a program of Wine's, and what marks it as one that is to be loaded from elsewhere."""
+def _change(program: Path, *texts: tuple[bytes, bytes]) -> None:
+    """Replace texts in a program of Wine's, and what marks it as one that is to be loaded from elsewhere."""
     content = program.read_bytes()
-    for was, becomes in ((old, new), (b"Wine builtin DLL", b"")):
+    for was, becomes in (*texts, (b"Wine builtin DLL", b"")):
         if content.count(was) != 1:
             raise PrefixError(f"{program.name} is not the one of Wine 8.0 in Debian 12: it has no unique {was!r}.")
         content = content.replace(was, becomes.ljust(len(was), b"\0"))
