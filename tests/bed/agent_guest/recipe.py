@@ -31,8 +31,8 @@ MODULES = (
     "evdev",
 )
 
-# Where the kernel's file says how long its first part is, and where in the second one the kernel lies, and how long: see
-# "The Linux/x86 Boot Protocol". Debian packs it with lz4; the last four of its bytes are its length when unpacked.
+# Where a kernel's file says how long its first part is, and where in the second one the packed kernel lies, and how
+# long: see "The Linux/x86 Boot Protocol". Debian packs with lz4; the last four bytes are the length when unpacked.
 SECTORS, PAYLOAD = 0x1F1, 0x248
 LZ4 = b"\x02\x21\x4c\x18"
 
