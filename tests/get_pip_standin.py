@@ -1,9 +1,10 @@
 # SPDX-FileCopyrightText: 2026 The winguest.shutdown contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What ansible-test runs in place of get-pip.py, so that it needs no host but the package index.
+"""Puts pip into the environment whose Python runs this, from the package index and no other host.
 
-ansible-test calls it, in the environment that needs pip, with the arguments it would give to get-pip.py.
+ansible-test calls it in place of get-pip.py, with the arguments that it would give to that one. Our own environments
+get a pip of today by it, which needs half the time of Debian 12's.
 """
 
 from __future__ import annotations
