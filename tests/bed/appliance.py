@@ -69,7 +69,7 @@ def make(scratch: Path) -> None:
     """Fill the folder `result` in this one with kernel, initrd and root."""
     package = kernel_package()
     version = package.removeprefix("linux-image-")
-    files = fetch(package, scratch / "kernel")
+    files = fetch(scratch / "packages", package)[package]
     run("depmod", "--basedir", str(files), version)
     kernel = scratch / f"vmlinuz-{version}"
     make_kernel(files, kernel)

@@ -110,7 +110,7 @@ def build(cache: Path) -> Path:
 def make(initramfs: Path, result: Path, scratch: Path) -> None:
     """Fill the folder `result` with kernel and initramfs. All modules come from the kernel's own package."""
     kernel = recipe.kernel_package()
-    files = recipe.fetch(kernel, scratch / kernel)
+    files = recipe.fetch(scratch / "packages", kernel)[kernel]
     recipe.make_kernel(files, result / "kernel")
     guest = scratch / "guest"
     modules = guest / "lib" / "modules"

@@ -64,7 +64,7 @@ def fingerprint() -> str:
 def make(result: Path, scratch: Path) -> None:
     """Fill the folder `result` with kernel, initramfs and data.img."""
     kernel = kernel_package()
-    unpacked = {package: fetch(package, scratch / package) for package in [kernel, *FILES]}
+    unpacked = fetch(scratch / "packages", kernel, *FILES)
     make_kernel(unpacked[kernel], result / "kernel")
     wanted = {path: one_file(unpacked[package], path) for package, paths in FILES.items() for path in paths}
     wanted |= {f"lib/modules/{module}.ko": one_file(unpacked[kernel], f"{module}.ko") for module in MODULES}
@@ -72,19 +72,20 @@ def make(result: Path, scratch: Path) -> None:
     make_data_disk(result / "data.img")
 
 
-def fetch(package: str, folder: Path) -> Path:
-    """Fetch and unpack a package; where its files are."""
+def fetch(folder: Path, *packages: str) -> dict[str, Path]:
+    """Fetch the packages and unpack each in this folder; where the files of each are."""
     folder.mkdir()
     run(
         "apt-get",
         "--option=APT::Sandbox::User=",
         "download",
-        package,
+        *packages,
         folder=folder,
         advice='If the package lists of this machine are old or empty, run "apt-get update".',
     )
-    run("dpkg", "--extract", str(next(folder.glob("*.deb"))), str(folder / "files"))
-    return folder / "files"
+    for archive in folder.glob("*.deb"):
+        run("dpkg", "--extract", str(archive), str(folder / archive.name.partition("_")[0]))
+    return {package: folder / package for package in packages}
 
 
 def kernel_package() -> str:
@@ -113,7 +114,7 @@ def one_file(files: Path, place: str) -> Path:
     """The file at that place, below / or /usr."""
     for path in files.rglob(place):
         return path
-    raise ToolError(f"no file {place} in the package {files.parent.name}: if Debian has moved it, mend recipe.py")
+    raise ToolError(f"no file {place} in the package {files.name}: if Debian has moved it, mend recipe.py")
 
 
 def make_initramfs(wanted: dict[str, Path], guest: Path, archive: Path) -> None:
