@@ -140,6 +140,7 @@ class Fuzz:
     def document(self, sample: str) -> Any:
         """What the JSON says, with something else in one or more of its places."""
         document = [json.loads(sample)]
+        grown = False
         for dummy in range(self.random.choice((1, 1, 2, 4, 12))):
             inner: Any = document
             while True:
@@ -147,10 +148,12 @@ class Fuzz:
                 if not isinstance(inner[key], (dict, list)) or not inner[key] or self.random.random() < 0.15:
                     break
                 inner = inner[key]
-            self._replace(inner, key)
+            # Once is enough: what is twenty times as long twelve times over is longer than anything that is ever read.
+            grown = self._replace(inner, key, may_grow=not grown) or grown
         return document[0]
 
-    def _replace(self, inner: Any, key: Any) -> None:
+    def _replace(self, inner: Any, key: Any, may_grow: bool) -> bool:
+        """Put something else there; returns whether it is many times what was there."""
         rolled = self.random.random()
         if rolled < 0.15 and isinstance(inner, dict):
             del inner[key]
@@ -160,9 +163,11 @@ class Fuzz:
         elif rolled < 0.4:
             for dummy in range(self.random.choice((1, 10, 50))):
                 inner[key] = [inner[key]]
-        elif rolled < 0.5 and isinstance(inner[key], (list, str)):
+        elif rolled < 0.5 and may_grow and isinstance(inner[key], (list, str)):
             inner[key] = inner[key][:100] * self.random.choice((2, 20))
+            return True
         else:
             # Anew each time, since it may be changed next.
             odd = self.random.choice(ODD)
             inner[key] = json.loads(json.dumps(odd)) if isinstance(odd, (dict, list)) else odd
+        return False
