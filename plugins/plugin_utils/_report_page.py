@@ -34,6 +34,7 @@ def page(document: str, skeleton: str, styles: t.Sequence[str], scripts: t.Seque
     try:
         told = json.loads(document)
         title = str(told["title"])
+        content = harmless(told)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise PageError(f"the input is no report as JSON: {error!r}") from error
     style, script = _part("style", styles), _part("script", scripts)
@@ -45,7 +46,7 @@ def page(document: str, skeleton: str, styles: t.Sequence[str], scripts: t.Seque
         ),
         style=style,
         script=script,
-        document=harmless(told),
+        document=content,
     )
 
 

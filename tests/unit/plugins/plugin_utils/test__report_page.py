@@ -82,7 +82,7 @@ def test_it_refers_to_nothing_elsewhere_and_has_no_handlers() -> None:
             assert name != "style", (tag, value)
 
 
-@pytest.mark.parametrize("document", ["", "{", "[]", "7", '{"name": 1}'])
+@pytest.mark.parametrize("document", ["", "{", "[]", "7", '{"name": 1}', '{"title": NaN}', '{"title": 1e999}'])
 def test_what_is_no_report_is_told(document: str) -> None:
     with pytest.raises(PageError, match="no report as JSON"):
         page(document, SKELETON, [], [])
