@@ -46,11 +46,11 @@ def environment(version: str) -> Path:
         if not noted.is_file() or noted.read_text() != stamp:
             shutil.rmtree(folder, ignore_errors=True)
             # What comes with the newer Python is its libvirt, which could not be compiled for it here.
-            options = ["--without-pip", *(["--system-site-packages"] if newer else [])]
-            _say(str(python), "-m", "venv", *options, str(folder))
-            options = ["--disable-pip-version-check", "--no-input", "--no-compile"]
-            _say(str(folder / "bin" / "python"), str(ROOT / "tests" / "get_pip_standin.py"), *options, "pip")
-            _say(str(folder / "bin" / "pip"), "install", *options, *wanted)
+            theirs = ["--system-site-packages"] if newer else []
+            _say(str(python), "-m", "venv", "--without-pip", *theirs, str(folder))
+            quiet = ("--disable-pip-version-check", "--no-input")
+            _say(str(folder / "bin" / "python"), str(ROOT / "tests" / "get_pip_standin.py"), *quiet, "pip")
+            _say(str(folder / "bin" / "pip"), "install", *quiet, "--no-compile", *wanted)
             noted.write_text(stamp)
     return folder
 
