@@ -110,9 +110,9 @@ class Results:
 
     @property
     def ratios(self) -> dict[str, dict[str, float]]:
-        """Times the limit's median, by side."""
-        limit = self.middle[BARE]
-        return {side: {name: value / limit[name] for name, value in own.items()} for side, own in self.middle.items()}
+        """Times the limit's median, by side, where that is more than nothing: one guest alone is pressed at once."""
+        limit = {name: value for name, value in self.middle[BARE].items() if value}
+        return {side: {name: own[name] / value for name, value in limit.items()} for side, own in self.middle.items()}
 
     @property
     def peers(self) -> dict[str, float]:
@@ -277,11 +277,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         listener = Listener(ear)
         for count in options.guests:
             every[count] = measure(bed, listener, count, options)
+            if options.json:  # now, since a run that is broken off in its third hour must not have been for nothing
+                written = json.dumps(document(machine, options.delay, every), indent=2)
+                options.json.write_text(f"{written}\n", encoding="utf-8")
     print("\n".join(["", *machine.told, f"each guest takes {options.delay:g} s to shut down"]))
     for count, results in every.items():
         print(f"\n{table(count, results)}")
-    if options.json:
-        options.json.write_text(json.dumps(document(machine, options.delay, every), indent=2) + "\n", encoding="utf-8")
     if options.picture:
         draw(options.picture, every)
     return 0
