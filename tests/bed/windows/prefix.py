@@ -28,9 +28,6 @@ WINE = Path("/usr/lib/wine/wine64")
 UNSHIFTED = ("setarch", "--addr-no-randomize")
 """Debian's Wine has no preloader that keeps the addresses free which Windows programs want. Where the kernel puts
 libraries there, which it does now and then, a program does not start."""
-
-RUN = (*UNSHIFTED, str(WINE))
-"""How a program is started."""
 WINESERVER = Path("/usr/lib/wine/wineserver64")
 USER = "Administrator"
 START_TIMEOUT = 120.0
@@ -183,7 +180,7 @@ def _make(directory: Path) -> None:
         # Without the locale a prefix is as good, and Wine is told by it what is not made for each guest anew.
         variables = environment(made, made.prefix, scratch, "en-US")
         try:
-            _run([*RUN, "wineboot", "--init"], variables)
+            _run([*UNSHIFTED, str(WINE), "wineboot", "--init"], variables)
             _run([str(WINESERVER), "--wait"], variables)
         finally:
             end_all(made.prefix)
