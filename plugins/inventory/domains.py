@@ -207,11 +207,20 @@ notes:
 
 EXAMPLES = r"""
 # domains.yml: this machine's guests. ansible-playbook -i domains.yml winguest.shutdown.audit --ask-pass
-plugin: winguest.shutdown.domains
-uris:
-  - qemu:///system
+#
+#   plugin: winguest.shutdown.domains
+#   uris:
+#     - qemu:///system
 
----
+# quick.winguest.yml: names only, by read-only connections, and no other host is made of them.
+#
+#   plugin: winguest.shutdown.domains
+#   uris:
+#     - qemu:///system
+#   read_only: true
+#   address_sources: []
+#   add_hypervisors: false
+
 # fleet.winguest.yml: three hypervisors, addresses in two ranges only, some groups of one's own, and a cache.
 plugin: winguest.shutdown.domains
 uris:
@@ -235,15 +244,6 @@ cache: true
 cache_plugin: ansible.builtin.jsonfile
 cache_connection: ~/.cache/ansible/inventory
 cache_timeout: 600
-
----
-# quick.winguest.yml: names only, by read-only connections, and no other host is made of them.
-plugin: winguest.shutdown.domains
-uris:
-  - qemu:///system
-read_only: true
-address_sources: []
-add_hypervisors: false
 """
 
 import collections

@@ -127,8 +127,10 @@ def test_all_is_described(module: str) -> None:
 @pytest.mark.parametrize("kind", ["filter", "inventory"])
 def test_a_plugin_says_since_when_it_is_there(kind: str) -> None:
     for name in names(kind):
-        own = yaml.safe_load(importlib.import_module(f"{PACKAGE}.{kind}.{name}").DOCUMENTATION)
+        source = importlib.import_module(f"{PACKAGE}.{kind}.{name}")
+        own = yaml.safe_load(source.DOCUMENTATION)
         assert own["version_added"] and own["author"], name
+        assert yaml.safe_load(source.EXAMPLES), f"{name}: one document, which is all that ansible-core 2.16 takes"
 
 
 def test_a_role_says_since_when_it_is_there() -> None:
