@@ -20,7 +20,6 @@ import libvirt
 
 def main(uri: str, names: list[str]) -> None:
     """Shut the guests of these names down."""
-    reached = {"imported": time.time()}
     running = set(names)
 
     def on_lifecycle(connection: libvirt.virConnect, domain: libvirt.virDomain, event: int, *_rest: Any) -> None:
@@ -30,7 +29,7 @@ def main(uri: str, names: list[str]) -> None:
     libvirt.virEventRegisterDefaultImpl()
     connection = libvirt.open(uri)
     connection.domainEventRegisterAny(None, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, on_lifecycle, None)
-    reached["connected"] = time.time()
+    reached = {"connected": time.time()}
     domains = [connection.lookupByName(name) for name in names]
     reached["looked"] = reached["pressed"] = time.time()
     for domain in domains:

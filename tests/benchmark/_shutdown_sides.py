@@ -44,7 +44,6 @@ Tasks = Sequence[Mapping[str, Any]]
 class Marks(NamedTuple):
     """When a process of ours or the bare client got how far, as the time of day."""
 
-    imported: float
     connected: float
     looked: float
     pressed: float
@@ -95,8 +94,6 @@ def module(options: Mapping[str, Any]) -> Callable[[Guests], Taken]:
 
     def run(guests: Guests) -> Taken:
         uri = guests.bed.daemon.uri
-        starting = time.time()
-        imported = finish(Call(uri, domains=[]).process, status=1)[0] - starting  # refused before it connects
         began = time.time()
         answered, ended, returned = finish(Call(uri, domains=guests.names, **{**DEFAULTS, **options}).process)
         for result in returned["domains"]:
@@ -109,7 +106,6 @@ def module(options: Mapping[str, Any]) -> Callable[[Guests], Taken]:
             for kind in ("found", "asked", "ended")
         }
         marks = Marks(
-            imported=began + imported,
             connected=clock_start,
             looked=max(at["found"]),
             pressed=min(at["asked"]),
@@ -121,7 +117,7 @@ def module(options: Mapping[str, Any]) -> Callable[[Guests], Taken]:
     return run
 
 
-def finish(process: subprocess.Popen[str], status: int = 0) -> tuple[float, float, dict[str, Any]]:
+def finish(process: subprocess.Popen[str]) -> tuple[float, float, dict[str, Any]]:
     """When the process answered, when it ended, and its answer."""
     assert process.stdout
     try:
@@ -131,7 +127,7 @@ def finish(process: subprocess.Popen[str], status: int = 0) -> tuple[float, floa
         ended = time.time()
     finally:
         process.kill()
-    if process.returncode != status or err:
+    if process.returncode or err:
         void(f"{process.args!r} ended with status {process.returncode}:\n{out}{err}")
     return answered, ended, json.loads(out)
 

@@ -74,7 +74,6 @@ class Parts:
     """Of what the whole of one run consists, for a process without Ansible."""
 
     start: float
-    connect: float
     look: float
     baseline: float
     guests: float
@@ -83,8 +82,7 @@ class Parts:
 
 
 PARTS = {
-    "start": "start, imports",
-    "connect": "connect",
+    "start": "start, imports, connecting",
     "look": "look at domains",
     "baseline": "baseline",
     "guests": "press to last end",
