@@ -127,10 +127,15 @@ def test_all_is_described(module: str) -> None:
 @pytest.mark.parametrize("kind", ["filter", "inventory"])
 def test_a_plugin_says_since_when_it_is_there(kind: str) -> None:
     for name in names(kind):
-        source = importlib.import_module(f"{PACKAGE}.{kind}.{name}")
-        own = yaml.safe_load(source.DOCUMENTATION)
+        own = yaml.safe_load(importlib.import_module(f"{PACKAGE}.{kind}.{name}").DOCUMENTATION)
         assert own["version_added"] and own["author"], name
-        assert yaml.safe_load(source.EXAMPLES), f"{name}: one document, which is all that ansible-core 2.16 takes"
+
+
+@pytest.mark.parametrize("kind", ["filter", "inventory"])
+def test_a_plugins_examples_are_one_document(kind: str) -> None:
+    """ansible-test of ansible-core 2.16 takes no more."""
+    for name in names(kind):
+        assert yaml.safe_load(importlib.import_module(f"{PACKAGE}.{kind}.{name}").EXAMPLES), name
 
 
 def test_a_role_says_since_when_it_is_there() -> None:
